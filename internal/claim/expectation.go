@@ -1,0 +1,105 @@
+package claim
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Expectation is what a claim has to be. Every field that is set must hold; a
+// missing claim fails all but Exists == false.
+type Expectation struct {
+	Equals      *any
+	OneOf       []any
+	Contains    *any
+	ContainsAll []any
+	ContainsAny []any
+	Matches     *regexp.Regexp // anchored at both ends by the caller
+	Exists      *bool
+}
+
+// CompileMatches compiles pattern (RE2) so that it has to match a whole
+// string.
+func CompileMatches(pattern string) (*regexp.Regexp, error) {
+	// Compiled alone first: `a)(b` must not become valid by our brackets.
+	if _, err := regexp.Compile(pattern); err != nil {
+		return nil, err
+	}
+	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+}
+
+// Holds tells whether value, which was found or not, is as expected.
+func (e *Expectation) Holds(value any, found bool) bool {
+	if e.Exists != nil && *e.Exists != found {
+		return false
+	}
+	if !found {
+		return e.Exists != nil && !*e.Exists && !e.asksValue()
+	}
+	if e.Equals != nil && !Equal(value, *e.Equals) {
+		return false
+	}
+	if e.OneOf != nil && !slices.ContainsFunc(e.OneOf, func(v any) bool { return Equal(value, v) }) {
+		return false
+	}
+	if e.Contains != nil && !contains(value, *e.Contains) {
+		return false
+	}
+	for _, v := range e.ContainsAll {
+		if !contains(value, v) {
+			return false
+		}
+	}
+	if e.ContainsAny != nil && !slices.ContainsFunc(e.ContainsAny, func(v any) bool { return contains(value, v) }) {
+		return false
+	}
+	if e.Matches != nil {
+		s, ok := value.(string)
+		if !ok || !e.Matches.MatchString(s) {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *Expectation) asksValue() bool {
+	return e.Equals != nil || e.OneOf != nil || e.Contains != nil ||
+		e.ContainsAll != nil || e.ContainsAny != nil || e.Matches != nil
+}
+
+// contains tells whether want is an element of a list, or a word of a
+// space-separated string.
+func contains(value, want any) bool {
+	switch value := value.(type) {
+	case []any:
+		return slices.ContainsFunc(value, func(v any) bool { return Equal(v, want) })
+	case string:
+		word, ok := want.(string)
+		return ok && word != "" && slices.Contains(Words(value), word)
+	}
+	return false
+}
+
+// Words splits a space-separated string as RFC 6749 section 3.3 does for
+// scopes: at spaces only.
+func Words(s string) []string {
+	return slices.DeleteFunc(strings.Split(s, " "), func(w string) bool { return w == "" })
+}
+
+// Strings reads a list of strings, or a single string as a list of one. ok is
+// false for anything else.
+func Strings(value any) (list []string, ok bool) {
+	switch value := value.(type) {
+	case string:
+		return []string{value}, true
+	case []any:
+		list = make([]string, len(value))
+		for i, v := range value {
+			if list[i], ok = v.(string); !ok {
+				return nil, false
+			}
+		}
+		return list, true
+	}
+	return nil, false
+}

@@ -1,0 +1,143 @@
+// Package identity plans which headers the upstream may see: the caller's
+// verified identity, and nothing under those names that the client sent. It
+// must not know how the edits reach the gateway.
+package identity
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
+)
+
+// Header is one request header for the upstream. Value is never empty.
+type Header struct{ Name, Value string }
+
+// Edits are the changes to a request: first every deletion, then every header
+// set, in this order.
+type Edits struct {
+	DeleteHeaders []string // names as the request showed them
+	SetHeaders    []Header
+	DeleteArgs    []string
+}
+
+// Format writes a claim's value as a header value; fits is false where it
+// cannot.
+type Format func(value any) (text string, fits bool)
+
+// ClaimHeader is one header that carries a claim.
+type ClaimHeader struct {
+	Name     string
+	Claim    claim.Ref
+	Format   Format
+	Required bool
+}
+
+// Plan is what one route does to identity headers. It is not changed after
+// [NewPlan] made it.
+type Plan struct {
+	claimHeaders []ClaimHeader
+	claimsHeader string
+	tokenHeader  string
+	forwardToken bool
+	names        map[string]bool // folded names nobody but the plugin may set
+}
+
+// NewPlan plans identity headers; claimsHeader and tokenHeader may be "".
+func NewPlan(claimHeaders []ClaimHeader, claimsHeader, tokenHeader string, strip []string, forwardToken bool) *Plan {
+	p := &Plan{
+		claimHeaders: claimHeaders, claimsHeader: claimsHeader, tokenHeader: tokenHeader,
+		forwardToken: forwardToken, names: map[string]bool{},
+	}
+	for _, h := range claimHeaders {
+		p.names[Fold(h.Name)] = true
+	}
+	for _, name := range append([]string{claimsHeader, tokenHeader}, strip...) {
+		if name != "" {
+			p.names[Fold(name)] = true
+		}
+	}
+	return p
+}
+
+// Fold makes equal the names that some upstream takes for one: letter case
+// never counts, and CGI, WSGI and PHP read "_" and "-" alike.
+func Fold(name string) string {
+	return strings.ReplaceAll(strings.ToLower(name), "_", "-")
+}
+
+// Anonymous is the plan for a request that goes on without a token: whatever
+// the client sent under an identity header's name is gone.
+func (p *Plan) Anonymous(req token.Places) Edits {
+	return Edits{DeleteHeaders: p.spoofed(req)}
+}
+
+// Verified is the plan for a request with a verified token. failed is the
+// claim of a required header that has no fitting value, or "".
+func (p *Plan) Verified(req token.Places, tok *token.Untrusted, found token.Source) (e Edits, failed string) {
+	e.DeleteHeaders = p.spoofed(req)
+	if !p.forwardToken {
+		p.withhold(req, found, &e)
+	}
+	for _, h := range p.claimHeaders {
+		value, _ := h.Claim.Lookup(tok.Claims)
+		if text, fits := h.Format(value); fits {
+			e.SetHeaders = append(e.SetHeaders, Header{h.Name, text})
+		} else if h.Required {
+			return Edits{}, h.Claim.String()
+		}
+	}
+	if p.claimsHeader != "" {
+		text, _ := claim.Base64(tok.Claims)
+		e.SetHeaders = append(e.SetHeaders, Header{p.claimsHeader, text})
+	}
+	if p.tokenHeader != "" {
+		e.SetHeaders = append(e.SetHeaders, Header{p.tokenHeader, tok.Raw})
+	}
+	return e, ""
+}
+
+// spoofed lists, as the request shows them, the names that fold to an identity
+// header's.
+func (p *Plan) spoofed(req token.Places) []string {
+	var names []string
+	for i := range req.NumHeader() {
+		if name, _ := req.Header(i); p.names[Fold(name)] && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// withhold takes the token from where it was found.
+func (p *Plan) withhold(req token.Places, found token.Source, e *Edits) {
+	switch found.Kind {
+	case token.Query:
+		e.DeleteArgs = append(e.DeleteArgs, found.Name)
+	case token.Header:
+		p.deleteShown(req, found.Name, e)
+	case token.Cookie:
+		if p.names["cookie"] {
+			return // the whole header goes
+		}
+		var lines []string
+		for i := range req.NumHeader() {
+			if name, value := req.Header(i); strings.EqualFold(name, "cookie") {
+				lines = append(lines, value)
+			}
+		}
+		p.deleteShown(req, "cookie", e)
+		if rest := token.WithoutCookie(lines, found.Name); rest != "" {
+			e.SetHeaders = append(e.SetHeaders, Header{"cookie", rest})
+		}
+	}
+}
+
+func (p *Plan) deleteShown(req token.Places, name string, e *Edits) {
+	for i := range req.NumHeader() {
+		if shown, _ := req.Header(i); strings.EqualFold(shown, name) && !slices.Contains(e.DeleteHeaders, shown) {
+			e.DeleteHeaders = append(e.DeleteHeaders, shown)
+		}
+	}
+}

@@ -1,0 +1,247 @@
+// Package refusal is the table of answers: every kind of refusal has one
+// status, one error code, one challenge and one body. It must not know how a
+// decision was reached.
+package refusal
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kind is why a request was refused. The zero Kind is [Internal], so that a
+// refusal nobody filled in still denies.
+type Kind uint8
+
+// The kinds, in the order of the checks.
+const (
+	Internal Kind = iota
+	ConfigInvalid
+	TooManyHeaders
+	MultipleTokens
+	MissingToken
+	MalformedToken
+	AlgNotAllowed
+	TypNotAllowed
+	UnknownIssuer
+	KeysUnavailable
+	UnknownKey
+	BadSignature
+	Expired
+	NotYetValid
+	TooOld
+	BadAudience
+	DPoPFailed
+	MTLSFailed
+	WrongOrganization
+	WrongClient
+	InsufficientScope
+	ClaimMismatch
+	ClaimHeaderFailed
+	numKinds
+)
+
+type row struct {
+	reason      string
+	status      int
+	code        string // the error code; "" for a bare challenge
+	description string // when the refusal brings none of its own
+	challenge   challenge
+}
+
+type challenge uint8
+
+const (
+	noChallenge challenge = iota
+	bearer                // RFC 6750 section 3
+	dpop                  // RFC 9449 section 7.1
+)
+
+var table = [numKinds]row{
+	Internal:          {"internal_error", 500, "server_error", "the request could not be checked", noChallenge},
+	ConfigInvalid:     {"config_invalid", 500, "server_error", "the route's auth0-jwt configuration is not valid", noChallenge},
+	TooManyHeaders:    {"too_many_headers", 431, "invalid_request", "too many request headers", noChallenge},
+	MultipleTokens:    {"multiple_tokens", 400, "invalid_request", "the request holds more than one token", noChallenge},
+	MissingToken:      {"missing_token", 401, "", "no token was sent", bearer},
+	MalformedToken:    {"malformed_token", 401, "invalid_token", "the token is malformed", bearer},
+	AlgNotAllowed:     {"alg_not_allowed", 401, "invalid_token", "the token's algorithm is not allowed", bearer},
+	TypNotAllowed:     {"typ_not_allowed", 401, "invalid_token", "the token's type is not allowed", bearer},
+	UnknownIssuer:     {"unknown_issuer", 401, "invalid_token", "the token's issuer is not trusted", bearer},
+	KeysUnavailable:   {"keys_unavailable", 503, "temporarily_unavailable", "the issuer's keys are not available", noChallenge},
+	UnknownKey:        {"unknown_key", 401, "invalid_token", "the token's key is not known", bearer},
+	BadSignature:      {"bad_signature", 401, "invalid_token", "the token's signature is not valid", bearer},
+	Expired:           {"expired", 401, "invalid_token", "token expired", bearer},
+	NotYetValid:       {"not_yet_valid", 401, "invalid_token", "token not yet valid", bearer},
+	TooOld:            {"too_old", 401, "invalid_token", "token too old", bearer},
+	BadAudience:       {"bad_audience", 401, "invalid_token", "the token is for another audience", bearer},
+	DPoPFailed:        {"dpop_failed", 401, "invalid_token", "the token is bound to a DPoP key", dpop},
+	MTLSFailed:        {"mtls_failed", 401, "invalid_token", "the token is not bound to the client's certificate", bearer},
+	WrongOrganization: {"wrong_organization", 403, "access_denied", "the token's organization is not allowed", noChallenge},
+	WrongClient:       {"wrong_client", 403, "access_denied", "the token's client is not allowed", noChallenge},
+	InsufficientScope: {"insufficient_scope", 403, "insufficient_scope", "the token lacks a required scope", bearer},
+	ClaimMismatch:     {"claim_mismatch", 403, "access_denied", "a claim does not have the required value", noChallenge},
+	ClaimHeaderFailed: {"claim_header_failed", 403, "access_denied", "a required claim is missing", noChallenge},
+}
+
+// Reason is the stable label for metrics and logs.
+func (k Kind) Reason() string { return k.row().reason }
+
+// Status is the HTTP status.
+func (k Kind) Status() int { return k.row().status }
+
+func (k Kind) row() *row {
+	if k >= numKinds {
+		k = Internal
+	}
+	return &table[k]
+}
+
+// Kinds are all kinds, in the order of the checks.
+func Kinds() []Kind {
+	kinds := make([]Kind, numKinds)
+	for i := range kinds {
+		kinds[i] = Kind(i)
+	}
+	return kinds
+}
+
+// Refusal is one refusal. The zero Refusal is an internal error.
+type Refusal struct {
+	Kind Kind
+	// Description is for the client's author; "" takes the kind's own. It
+	// names what the route's policy asks and never a value of the token.
+	Description string
+	// Scope is the scope that would do, for InsufficientScope (RFC 6750
+	// section 3).
+	Scope string
+	// RetryAfter is for KeysUnavailable; rounded up to whole seconds.
+	RetryAfter time.Duration
+	// Cause is for the log only.
+	Cause string
+}
+
+// Format is the form of the body.
+type Format uint8
+
+// The formats.
+const (
+	JSON    Format = iota // RFC 6749 section 5.2 members
+	Problem               // RFC 9457
+	None                  // no body
+)
+
+// Style is how a route wants its refusals written.
+type Style struct {
+	Realm  string // printable ASCII without " and \
+	Format Format
+}
+
+// Header is one response header.
+type Header struct{ Name, Value string }
+
+// Answer is what the client gets.
+type Answer struct {
+	Status  int
+	Headers []Header
+	Body    []byte
+}
+
+// Answer writes r in the style of a route.
+func (r Refusal) Answer(s Style) Answer {
+	row := r.Kind.row()
+	description := r.Description
+	if description == "" {
+		description = row.description
+	}
+	a := Answer{Status: row.status, Headers: []Header{{"Cache-Control", "no-store"}}}
+	if c := r.challenge(row, s.Realm, description); c != "" {
+		a.Headers = append(a.Headers, Header{"WWW-Authenticate", c})
+	}
+	if row.status == http.StatusServiceUnavailable {
+		seconds := max(1, int((r.RetryAfter+time.Second-1)/time.Second))
+		a.Headers = append(a.Headers, Header{"Retry-After", strconv.Itoa(seconds)})
+	}
+	contentType := ""
+	switch s.Format {
+	case JSON:
+		contentType = "application/json"
+		a.Body = oauthBody(row, description)
+	case Problem:
+		contentType = "application/problem+json"
+		a.Body = problemBody(row, description)
+	case None:
+	}
+	if contentType != "" {
+		a.Headers = append(a.Headers, Header{"Content-Type", contentType})
+	}
+	return a
+}
+
+func (r Refusal) challenge(row *row, realm, description string) string {
+	if row.challenge == noChallenge {
+		return ""
+	}
+	var b strings.Builder
+	if row.challenge == dpop {
+		b.WriteString("DPoP")
+	} else {
+		b.WriteString("Bearer")
+	}
+	b.WriteString(` realm="` + realm + `"`)
+	if row.code == "" {
+		// RFC 6750 section 3.1: no error code where no token was sent.
+		return b.String()
+	}
+	b.WriteString(`, error="` + row.code + `", error_description="` + quotable(description) + `"`)
+	if r.Scope != "" {
+		b.WriteString(`, scope="` + r.Scope + `"`)
+	}
+	return b.String()
+}
+
+// quotable leaves the characters that RFC 6750 section 3 allows in
+// error_description: %x20-21 / %x23-5B / %x5D-7E.
+func quotable(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			return '\''
+		}
+		return c
+	}, s)
+}
+
+func oauthBody(row *row, description string) []byte {
+	return marshal(struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}{row.errorCode(), description})
+}
+
+func problemBody(row *row, description string) []byte {
+	return marshal(struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+		Error  string `json:"error"`
+	}{"about:blank", http.StatusText(row.status), row.status, description, row.errorCode()})
+}
+
+// errorCode is the code of the body. A missing token has none in the
+// challenge; the body still has to say something a program can switch on.
+func (r *row) errorCode() string {
+	if r.code == "" {
+		return r.reason
+	}
+	return r.code
+}
+
+func marshal(v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil { // strings and numbers only: it cannot
+		return nil
+	}
+	return body
+}

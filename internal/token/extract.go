@@ -1,0 +1,116 @@
+package token
+
+import (
+	"errors"
+	"strings"
+)
+
+// SourceKind is the kind of place a token is read from.
+type SourceKind uint8
+
+// The kinds of [Source].
+const (
+	Header SourceKind = iota
+	Cookie
+	Query
+)
+
+// Source is a place a token may be in.
+type Source struct {
+	Kind   SourceKind
+	Name   string // header names in lower case
+	Scheme string // of a header; "" for a bare token
+}
+
+// Places is what [Extract] looks at.
+type Places interface {
+	NumHeader() int
+	Header(i int) (name, value string)
+	Args(name string) []string
+}
+
+// Found is a token and where it was.
+type Found struct {
+	Raw    string // "" when there is none
+	Source Source
+}
+
+// ErrMultiple means that a request holds a token in more than one place, or a
+// place of a token twice: whoever reads it after us might take the other.
+var ErrMultiple = errors.New("more than one token")
+
+// Extract finds the one token of a request. A header with another scheme, and
+// an empty value, count as none.
+func Extract(sources []Source, req Places) (Found, error) {
+	var found Found
+	for _, s := range sources {
+		raw, err := s.read(req)
+		if err != nil {
+			return Found{}, err
+		}
+		if raw == "" {
+			continue
+		}
+		if found.Raw != "" {
+			return Found{}, ErrMultiple
+		}
+		found = Found{Raw: raw, Source: s}
+	}
+	return found, nil
+}
+
+func (s Source) read(req Places) (string, error) {
+	var values []string
+	switch s.Kind {
+	case Header:
+		values = headerValues(req, s.Name)
+	case Cookie:
+		for _, line := range headerValues(req, "cookie") {
+			for pair := range strings.SplitSeq(line, ";") {
+				if name, value, _ := strings.Cut(strings.TrimSpace(pair), "="); name == s.Name {
+					values = append(values, strings.Trim(value, `"`))
+				}
+			}
+		}
+	case Query:
+		values = req.Args(s.Name)
+	}
+	switch {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1:
+		return "", ErrMultiple
+	case s.Scheme == "":
+		return values[0], nil
+	}
+	scheme, rest, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, s.Scheme) {
+		return "", nil
+	}
+	return strings.TrimLeft(rest, " "), nil
+}
+
+func headerValues(req Places, name string) []string {
+	var values []string
+	for i := range req.NumHeader() {
+		if n, v := req.Header(i); strings.EqualFold(n, name) {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+// WithoutCookie is the Cookie header value lines less every cookie of that
+// name; "" when nothing is left.
+func WithoutCookie(lines []string, name string) string {
+	var kept []string
+	for _, line := range lines {
+		for pair := range strings.SplitSeq(line, ";") {
+			pair = strings.TrimSpace(pair)
+			if n, _, _ := strings.Cut(pair, "="); pair != "" && n != name {
+				kept = append(kept, pair)
+			}
+		}
+	}
+	return strings.Join(kept, "; ")
+}
