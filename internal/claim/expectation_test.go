@@ -1,0 +1,181 @@
+package claim_test
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func whole(t *testing.T, pattern string) *regexp.Regexp {
+	t.Helper()
+	re, err := claim.CompileMatches(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return re
+}
+
+// missing stands for a claim that is not there.
+const missing = ""
+
+func TestHolds(t *testing.T) {
+	value := func(text string) any { return parse(t, text) }
+	equals := func(text string) claim.Expectation { return claim.Expectation{Equals: ptr(value(text))} }
+	contains := func(text string) claim.Expectation { return claim.Expectation{Contains: ptr(value(text))} }
+	list := func(text string) []any { return value(text).([]any) }
+	all := func(text string) claim.Expectation { return claim.Expectation{ContainsAll: list(text)} }
+	anyOf := func(text string) claim.Expectation { return claim.Expectation{ContainsAny: list(text)} }
+	oneOf := func(text string) claim.Expectation { return claim.Expectation{OneOf: list(text)} }
+	matches := func(pattern string) claim.Expectation { return claim.Expectation{Matches: whole(t, pattern)} }
+	there, absent := claim.Expectation{Exists: ptr(true)}, claim.Expectation{Exists: ptr(false)}
+
+	for _, c := range []struct {
+		name  string
+		want  claim.Expectation
+		claim string
+		holds bool
+	}{
+		{"equals: equal", equals(`true`), `true`, true},
+		{"equals: another type", equals(`true`), `"true"`, false},
+		{"equals: null is null", equals(`null`), `null`, true},
+		{"equals: null is not a missing claim", equals(`null`), missing, false},
+		{"equals: false is not a missing claim", equals(`false`), missing, false},
+		{"equals: empty text is not a missing claim", equals(`""`), missing, false},
+		{"equals: missing", equals(`1`), missing, false},
+
+		{"one_of: the second", oneOf(`["a","b"]`), `"b"`, true},
+		{"one_of: none", oneOf(`["a","b"]`), `"c"`, false},
+		{"one_of: by value", oneOf(`[1]`), `1.0`, true},
+		{"one_of: a list is not its element", oneOf(`["a"]`), `["a"]`, false},
+		{"one_of: of nothing", oneOf(`[]`), `"a"`, false},
+		{"one_of: missing", oneOf(`[null]`), missing, false},
+
+		{"contains: in a list", contains(`"admin"`), `["user","admin"]`, true},
+		{"contains: not in a list", contains(`"admin"`), `["user"]`, false},
+		{"contains: an element's part is not it", contains(`"admin"`), `["administrator"]`, false},
+		{"contains: an element's word is not it", contains(`"admin"`), `["admin user"]`, false},
+		{"contains: a number in a list", contains(`1`), `["1",1.0]`, true},
+		{"contains: null in a list", contains(`null`), `[null]`, true},
+		{"contains: a word", contains(`"read"`), `"write read"`, true},
+		{"contains: a word's part is not it", contains(`"read"`), `"read:all"`, false},
+		{"contains: two words are no word", contains(`"a b"`), `"a b"`, false},
+		{"contains: no word is empty", contains(`""`), `"a  b"`, false},
+		{"contains: a tab parts no words", contains(`"a"`), "\"a\\tb\"", false},
+		{"contains: a number is no word", contains(`1`), `"1"`, false},
+		{"contains: in an object", contains(`"a"`), `{"a":"a"}`, false},
+		{"contains: in a number", contains(`1`), `1`, false},
+		{"contains: missing", contains(`"a"`), missing, false},
+
+		{"contains_all: all", all(`["a","b"]`), `["b","c","a"]`, true},
+		{"contains_all: one lacks", all(`["a","b"]`), `["b"]`, false},
+		{"contains_all: words", all(`["a","b"]`), `"b a"`, true},
+		{"contains_all: missing", all(`["a"]`), missing, false},
+		{"contains_all: of nothing, missing", all(`[]`), missing, false},
+
+		{"contains_any: one", anyOf(`["a","b"]`), `["b"]`, true},
+		{"contains_any: none", anyOf(`["a","b"]`), `["c"]`, false},
+		{"contains_any: of nothing", anyOf(`[]`), `["c"]`, false},
+		{"contains_any: words", anyOf(`["a","b"]`), `"c b"`, true},
+		{"contains_any: missing", anyOf(`["a"]`), missing, false},
+
+		{"matches: the whole", matches(`.*@example\.com`), `"ann@example.com"`, true},
+		{"matches: not a start", matches(`.*@example\.com`), `"ann@example.com.evil.test"`, false},
+		{"matches: not an end", matches(`admin`), `"not-admin"`, false},
+		{"matches: no line of several", matches(`admin`), `"x\nadmin\nx"`, false},
+		{"matches: no line even with (?m)", matches(`(?m)^admin$`), `"x\nadmin\nx"`, false},
+		{"matches: no line feed at the end", matches(`admin`), `"admin\n"`, false},
+		{"matches: the first of a|b, whole", matches(`a|b`), `"a"`, true},
+		{"matches: the second of a|b, whole", matches(`a|b`), `"b"`, true},
+		{"matches: a|b does not match what starts with a", matches(`a|b`), `"ax"`, false},
+		{"matches: a|b does not match what ends with b", matches(`a|b`), `"xb"`, false},
+		{"matches: a|ab matches the longer whole", matches(`a|ab`), `"ab"`, true},
+		{"matches: a number is no string", matches(`.*`), `1`, false},
+		{"matches: a list is no string", matches(`.*`), `["a"]`, false},
+		{"matches: null is no string", matches(`.*`), `null`, false},
+		{"matches: missing, though it matches empty text", matches(`.*`), missing, false},
+
+		{"exists: there", there, `0`, true},
+		{"exists: null is there", there, `null`, true},
+		{"exists: missing", there, missing, false},
+		{"not exists: missing", absent, missing, true},
+		{"not exists: there", absent, `"a"`, false},
+		{"not exists: null is there", absent, `null`, false},
+
+		{"all must hold: they do", claim.Expectation{Exists: ptr(true), OneOf: list(`["a","b"]`), Matches: whole(t, `[a-c]`)}, `"a"`, true},
+		{"all must hold: the last does not", claim.Expectation{Exists: ptr(true), OneOf: list(`["a","b"]`), Matches: whole(t, `[b-c]`)}, `"a"`, false},
+		{"all must hold: the first does not", claim.Expectation{Equals: ptr(value(`"b"`)), Matches: whole(t, `a`)}, `"a"`, false},
+		{"not exists and equals never hold together: missing", claim.Expectation{Exists: ptr(false), Equals: ptr(value(`1`))}, missing, false},
+		{"not exists and equals never hold together: there", claim.Expectation{Exists: ptr(false), Equals: ptr(value(`1`))}, `1`, false},
+		{"nothing expected: there", claim.Expectation{}, `1`, true},
+		{"nothing expected: missing", claim.Expectation{}, missing, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var v any
+			if c.claim != missing {
+				v = value(c.claim)
+			}
+			if got := c.want.Holds(v, c.claim != missing); got != c.holds {
+				t.Errorf("holds: %v", got)
+			}
+		})
+	}
+}
+
+// A pattern that is wrong alone must not become right by what is put around
+// it: `a)(b` would then match "a" at the start and "b" at the end.
+func TestCompileMatchesRefusesBrokenPatterns(t *testing.T) {
+	for _, pattern := range []string{`a)(b`, `a)|(b`, `)`, `(`, `a)|.*(?:`, `[`, `\`, `*`} {
+		if _, err := claim.CompileMatches(pattern); err == nil {
+			t.Errorf("%s was compiled", pattern)
+		}
+	}
+}
+
+func TestWordsAreSplitAtSpacesOnly(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"", []string{}},
+		{"  ", []string{}},
+		{"read", []string{"read"}},
+		{" read  write ", []string{"read", "write"}},
+		{"a\tb\nc\u00a0d", []string{"a\tb\nc\u00a0d"}},
+		{"a,b", []string{"a,b"}},
+	} {
+		if diff := cmp.Diff(c.want, claim.Words(c.text)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", c.text, diff)
+		}
+	}
+}
+
+func TestStrings(t *testing.T) {
+	for _, c := range []struct {
+		json string
+		want []string
+		ok   bool
+	}{
+		{`"a b"`, []string{"a b"}, true},
+		{`["a","b"]`, []string{"a", "b"}, true},
+		{`["a",1]`, nil, false},
+		{`["a",["b"]]`, nil, false},
+		{`[null]`, nil, false},
+		{`1`, nil, false},
+		{`null`, nil, false},
+		{`{"a":"b"}`, nil, false},
+	} {
+		got, ok := claim.Strings(parse(t, c.json))
+		if diff := cmp.Diff(c.want, got); diff != "" || ok != c.ok {
+			t.Errorf("%s: ok %v (-want +got):\n%s", c.json, ok, diff)
+		}
+	}
+	// Nothing held is not the same as nothing readable.
+	if got, ok := claim.Strings([]any{}); len(got) != 0 {
+		t.Errorf("an empty list: %v, %v", got, ok)
+	}
+}

@@ -1,0 +1,159 @@
+package config
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
+)
+
+// MaxDocument is the largest document that [Parse] reads, in bytes.
+const MaxDocument = 1 << 20
+
+// Options is what the operator decided for every route.
+type Options struct {
+	// AllowInsecure permits http:// URLs and ssl_verify: false
+	// (--allow-insecure).
+	AllowInsecure bool
+}
+
+var topKeys = []string{
+	"domain", "issuer", "issuers", "discovery", "jwks_uri", "jwks",
+	"audience", "audience_match", "algorithms", "token_profile",
+	"leeway", "max_token_age", "token_from",
+	"required_scopes", "scopes_match", "required_permissions", "permissions_match",
+	"claims", "organizations", "allowed_clients",
+	"claim_headers", "claims_header", "token_header", "forward_token", "strip_headers",
+	"unauth_action", "bypass_cors_preflight", "mtls", "realm", "error_format", "ssl_verify",
+}
+
+var unavailableKeys = []string{
+	"rules", "claim_schema", "client_secret", "require_mfa", "acr_values",
+	"max_auth_age", "dpop", "dpop_public_base_url", "resource_metadata",
+}
+
+// Parse reads one configuration: a JSON object of at most [MaxDocument] bytes.
+// The error is an [*Error] with every problem of the document.
+func Parse(data []byte, opt Options) (*Config, error) {
+	r := &reader{opt: opt}
+	if len(data) > MaxDocument {
+		r.refuse("$", strconv.Itoa(len(data))+" bytes", "a document of at most "+strconv.Itoa(MaxDocument)+" bytes")
+		return nil, r.err()
+	}
+	document, ok := r.document(data)
+	if !ok {
+		return nil, r.err()
+	}
+	root, ok := value{r, "$", document, true}.object("an object with the keys of the configuration")
+	if !ok {
+		return nil, r.err()
+	}
+	root.hidden = false
+	root.allow(topKeys, unavailableKeys)
+	c := root.config()
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	c.Warnings = r.warnings
+	return c, nil
+}
+
+// document reads the JSON and reports the keys that are there twice.
+func (r *reader) document(data []byte) (any, bool) {
+	var repeated []string
+	document, err := strictjson.Parse(data, strictjson.Options{OnDuplicate: func(pointer string) {
+		if len(repeated) < maxProblems {
+			repeated = append(repeated, pointer)
+		}
+	}})
+	if err != nil {
+		r.refuse("$", syntaxGiven(data, err), "one JSON document in UTF-8, nested at most 64 deep, and nothing after it")
+		return nil, false
+	}
+	for _, pointer := range repeated {
+		r.refuse(fromPointer(document, pointer), "the same key again", "each key once in an object")
+	}
+	return document, true
+}
+
+func syntaxGiven(data []byte, err error) string {
+	syntax, ok := errors.AsType[*strictjson.SyntaxError](err)
+	if !ok {
+		return "an unreadable document"
+	}
+	if len(data) == 0 {
+		return "nothing"
+	}
+	what := "something that is no JSON"
+	switch syntax.Kind {
+	case strictjson.ErrTrailing:
+		what = "text after the document"
+	case strictjson.ErrUTF8:
+		what = "text that is not valid UTF-8"
+	case strictjson.ErrDepth:
+		what = "a list or object nested too deep"
+	}
+	return what + " at " + position(data, syntax.Offset)
+}
+
+func (o object) config() *Config {
+	c := &Config{
+		Issuers:             o.issuers(),
+		Leeway:              o.leeway(),
+		MaxTokenAge:         o.maxTokenAge(),
+		TokenFrom:           o.tokenFrom(),
+		RequiredScopes:      o.words("required_scopes", scopeForm, isScopeToken),
+		AnyScope:            o.isSecond("scopes_match", "all", "any", "required_scopes"),
+		RequiredPermissions: o.words("required_permissions", scopeForm, isScopeToken),
+		AnyPermission:       o.isSecond("permissions_match", "all", "any", "required_permissions"),
+		Claims:              o.claims(),
+		Organizations:       o.words("organizations", "an organization's id or name", nil),
+		AllowedClients:      o.words("allowed_clients", "a client id", nil),
+		ForwardToken:        o.flag("forward_token", true),
+		PassUnauthenticated: o.isSecond("unauth_action", "deny", "pass", ""),
+		BypassCORSPreflight: o.flag("bypass_cors_preflight", false),
+		MTLS:                choose(o, "mtls", choice[Mode]{"off", Off}, choice[Mode]{"allow", Allow}, choice[Mode]{"require", Require}),
+		Realm:               o.realm(),
+		ErrorFormat: choose(o, "error_format",
+			choice[ErrorFormat]{"json", FormatJSON}, choice[ErrorFormat]{"problem", FormatProblem}, choice[ErrorFormat]{"none", FormatNone}),
+	}
+	o.identityHeaders(c)
+	return c
+}
+
+// words reads a list of strings; absent is nil.
+func (o object) words(key, want string, fits func(string) bool) []string {
+	v, ok := o.get(key)
+	if !ok {
+		return nil
+	}
+	return v.texts(want, fits)
+}
+
+const scopeForm = `a scope: printable ASCII without space, " and \`
+
+// isScopeToken is RFC 6749 section 3.3.
+func isScopeToken(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func (o object) realm() string {
+	v, ok := o.get("realm")
+	if !ok {
+		return DefaultRealm
+	}
+	const want = `printable ASCII without " and \, not empty`
+	s, _ := v.text(want)
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			v.refuse(want)
+			break
+		}
+	}
+	return s
+}
