@@ -1,0 +1,106 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
+)
+
+type expectation struct {
+	ref claim.Ref
+	claim.Expectation
+}
+
+// audienceFits holds aud (RFC 7519 section 4.1.3) against the issuer's own
+// audiences.
+func audienceFits(iss *issuer, tok *token.Untrusted) bool {
+	if iss.AnyAudience {
+		return true
+	}
+	aud, ok := claim.Strings(tok.Claims["aud"])
+	return ok && covers(aud, iss.Audience, !iss.AllAudiences)
+}
+
+// covers tells whether have holds all of want or, where one is enough, any.
+func covers(have, want []string, oneIsEnough bool) bool {
+	held := func(w string) bool { return slices.Contains(have, w) }
+	if oneIsEnough {
+		return slices.ContainsFunc(want, held)
+	}
+	return !slices.ContainsFunc(want, func(w string) bool { return !held(w) })
+}
+
+func (p *Policy) checkOrganization(tok *token.Untrusted) *refusal.Refusal {
+	id, name := tok.String("org_id"), tok.String("org_name")
+	for _, o := range p.conf.Organizations {
+		if o == id || o == name {
+			return nil
+		}
+	}
+	return because(refusal.WrongOrganization, nil)
+}
+
+func (p *Policy) checkClient(tok *token.Untrusted) *refusal.Refusal {
+	client, there := tok.Claims["azp"]
+	if !there {
+		client = tok.Claims["client_id"]
+	}
+	if id, ok := client.(string); ok && slices.Contains(p.conf.AllowedClients, id) {
+		return nil
+	}
+	return because(refusal.WrongClient, nil)
+}
+
+func (p *Policy) checkScopes(tok *token.Untrusted) *refusal.Refusal {
+	value, there := tok.Claims["scope"]
+	if !there {
+		value = tok.Claims["scp"]
+	}
+	var have []string
+	if s, ok := value.(string); ok {
+		have = claim.Words(s)
+	} else {
+		have, _ = claim.Strings(value)
+	}
+	return insufficient("scope", have, p.conf.RequiredScopes, p.conf.AnyScope)
+}
+
+func (p *Policy) checkPermissions(tok *token.Untrusted) *refusal.Refusal {
+	list, isList := tok.Claims["permissions"].([]any)
+	var have []string
+	if isList {
+		have, _ = claim.Strings(list)
+	}
+	return insufficient("permission", have, p.conf.RequiredPermissions, p.conf.AnyPermission)
+}
+
+func insufficient(what string, have, want []string, oneIsEnough bool) *refusal.Refusal {
+	if covers(have, want, oneIsEnough) {
+		return nil
+	}
+	needs := "the token needs the " + what + " "
+	if len(want) > 1 {
+		needs = "the token needs all of the " + what + "s "
+		if oneIsEnough {
+			needs = "the token needs one of the " + what + "s "
+		}
+	}
+	all := strings.Join(want, " ")
+	return &refusal.Refusal{Kind: refusal.InsufficientScope, Description: needs + all, Scope: all}
+}
+
+func (p *Policy) checkClaims(tok *token.Untrusted) *refusal.Refusal {
+	for i := range p.claims {
+		e := &p.claims[i]
+		if value, found := e.ref.Lookup(tok.Claims); !e.Holds(value, found) {
+			return &refusal.Refusal{
+				Kind:        refusal.ClaimMismatch,
+				Description: "the claim " + e.ref.String() + " is not as required",
+			}
+		}
+	}
+	return nil
+}

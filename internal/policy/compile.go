@@ -1,0 +1,120 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
+)
+
+// KeysOf finds the keys of a configured issuer; it does no I/O. An error means
+// that inline keys cannot be used.
+type KeysOf func(config.Issuer) (Keys, error)
+
+// Options are what a policy is compiled with.
+type Options struct {
+	KeysOf KeysOf
+	Now    func() time.Time // nil: time.Now
+}
+
+var (
+	sourceKinds = [...]token.SourceKind{
+		config.FromHeader: token.Header, config.FromCookie: token.Cookie, config.FromQuery: token.Query,
+	}
+	formats = [...]identity.Format{
+		config.Plain: claim.Plain, config.JSON: claim.JSON, config.Base64: claim.Base64,
+	}
+	errorFormats = [...]refusal.Format{
+		config.FormatJSON: refusal.JSON, config.FormatProblem: refusal.Problem, config.FormatNone: refusal.None,
+	}
+)
+
+// Compile makes the policy of a configuration. An error means that the
+// configuration passed [config.Parse] and cannot be used all the same; the
+// caller denies with it.
+func Compile(conf *config.Config, opt Options) (*Policy, error) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	p := &Policy{
+		conf:    conf,
+		style:   refusal.Style{Realm: conf.Realm, Format: errorFormats[conf.ErrorFormat]},
+		issuers: map[string]*issuer{},
+		now:     opt.Now,
+	}
+	for i, iss := range conf.Issuers {
+		keys, err := opt.KeysOf(iss)
+		if err != nil {
+			return nil, fmt.Errorf("issuer %d: %w", i, err)
+		}
+		p.issuers[iss.Issuer] = &issuer{Issuer: iss, keys: keys}
+	}
+	for _, s := range conf.TokenFrom {
+		p.sources = append(p.sources, token.Source{Kind: sourceKinds[s.Kind], Name: s.Name, Scheme: s.Scheme})
+	}
+	if err := p.compileClaims(); err != nil {
+		return nil, err
+	}
+	if err := p.compileIdentity(); err != nil {
+		return nil, err
+	}
+	p.chooseChecks()
+	return p, nil
+}
+
+// chooseChecks lists what the configuration asks for, in the order of the
+// contract.
+func (p *Policy) chooseChecks() {
+	for _, c := range []struct {
+		asked bool
+		check func(*token.Untrusted) *refusal.Refusal
+	}{
+		{len(p.conf.Organizations) > 0, p.checkOrganization},
+		{len(p.conf.AllowedClients) > 0, p.checkClient},
+		{len(p.conf.RequiredScopes) > 0, p.checkScopes},
+		{len(p.conf.RequiredPermissions) > 0, p.checkPermissions},
+		{len(p.claims) > 0, p.checkClaims},
+	} {
+		if c.asked {
+			p.authorise = append(p.authorise, c.check)
+		}
+	}
+}
+
+func (p *Policy) compileClaims() error {
+	for _, c := range p.conf.Claims {
+		ref, ok := claim.ParseRef(c.Claim)
+		if !ok {
+			return fmt.Errorf("claim %q is no name and no JSON Pointer", c.Claim)
+		}
+		e := expectation{ref: ref, Expectation: claim.Expectation{
+			Equals: c.Equals, OneOf: c.OneOf, Contains: c.Contains,
+			ContainsAll: c.ContainsAll, ContainsAny: c.ContainsAny, Exists: c.Exists,
+		}}
+		if c.Matches != "" {
+			var err error
+			if e.Matches, err = claim.CompileMatches(c.Matches); err != nil {
+				return fmt.Errorf("claim %q: %w", c.Claim, err)
+			}
+		}
+		p.claims = append(p.claims, e)
+	}
+	return nil
+}
+
+func (p *Policy) compileIdentity() error {
+	headers := make([]identity.ClaimHeader, len(p.conf.ClaimHeaders))
+	for i, h := range p.conf.ClaimHeaders {
+		ref, ok := claim.ParseRef(h.Claim)
+		if !ok {
+			return fmt.Errorf("claim %q is no name and no JSON Pointer", h.Claim)
+		}
+		headers[i] = identity.ClaimHeader{Name: h.Header, Claim: ref, Format: formats[h.Format], Required: h.Required}
+	}
+	p.plan = identity.NewPlan(headers, p.conf.ClaimsHeader, p.conf.TokenHeader, p.conf.StripHeaders, p.conf.ForwardToken)
+	return nil
+}

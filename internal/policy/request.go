@@ -1,0 +1,21 @@
+package policy
+
+import "context"
+
+// Request is what a decision may look at: one request as APISIX shows it. It
+// is read by one goroutine, and only until Decide returns.
+type Request interface {
+	// Context ends when the answer is no longer wanted.
+	Context() context.Context
+	// Method is the HTTP method, in capitals.
+	Method() string
+	// NumHeader is the number of header entries APISIX showed, repeats
+	// included; it shows 100 at most and says nothing about the rest.
+	NumHeader() int
+	// Header is entry i: the name in any letter case, and one value.
+	Header(i int) (name, value string)
+	// Args are the decoded values of one query argument, in order.
+	Args(name string) []string
+	// Var asks APISIX for an nginx variable: one round trip.
+	Var(name string) ([]byte, error)
+}

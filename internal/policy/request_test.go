@@ -1,0 +1,97 @@
+package policy_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+)
+
+// request is one request as APISIX would show it.
+type request struct {
+	method  string
+	headers [][2]string
+	args    map[string][]string
+	vars    map[string]string
+	asked   []string // the variables asked for
+}
+
+func (*request) Context() context.Context            { return context.Background() }
+func (r *request) Method() string                    { return r.method }
+func (r *request) NumHeader() int                    { return len(r.headers) }
+func (r *request) Header(i int) (name, value string) { return r.headers[i][0], r.headers[i][1] }
+func (r *request) Args(name string) []string         { return r.args[name] }
+
+func (r *request) Var(name string) ([]byte, error) {
+	r.asked = append(r.asked, name)
+	value, ok := r.vars[name]
+	if !ok {
+		return nil, errors.New("the gateway is gone")
+	}
+	return []byte(value), nil
+}
+
+// get is a GET with these headers, in pairs of name and value.
+func get(headers ...string) *request {
+	r := &request{method: "GET"}
+	for i := 0; i < len(headers); i += 2 {
+		r.headers = append(r.headers, [2]string{headers[i], headers[i+1]})
+	}
+	return r
+}
+
+// bearing is a GET with a bearer token.
+func bearing(token string) *request { return get("authorization", "Bearer "+token) }
+
+var allAsymmetric = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+// route is the configuration most tests start from: the tenant, its API, and
+// every asymmetric algorithm.
+func route(changes ...func(*config.Config)) *config.Config {
+	conf := &config.Config{
+		Issuers: []config.Issuer{{
+			Issuer: tenant, JWKS: tenantSet(), Audience: []string{api}, Algorithms: allAsymmetric, SSLVerify: true,
+		}},
+		Leeway:       30 * time.Second,
+		TokenFrom:    []config.TokenSource{{Kind: config.FromHeader, Name: "authorization", Scheme: "Bearer"}},
+		ForwardToken: true,
+		Realm:        config.DefaultRealm,
+	}
+	for _, change := range changes {
+		change(conf)
+	}
+	return conf
+}
+
+func compile(t testing.TB, conf *config.Config) *policy.Policy {
+	t.Helper()
+	return compileWith(t, conf, func(i config.Issuer) (policy.Keys, error) { return jwks.Static(i.JWKS) })
+}
+
+func compileWith(t testing.TB, conf *config.Config, keysOf policy.KeysOf) *policy.Policy {
+	t.Helper()
+	p, err := policy.Compile(conf, policy.Options{KeysOf: keysOf, Now: func() time.Time { return clock }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// goesOn is the outcome of a request that is not refused.
+const goesOn = "goes on"
+
+// outcome is a decision's reason, or goesOn.
+func outcome(d policy.Decision) string {
+	if _, forward := d.Forward(); forward {
+		return goesOn
+	}
+	return d.Refusal().Kind.Reason()
+}
+
+// reason is what outcome says of a refusal of that kind.
+func reason(kind refusal.Kind) string { return kind.Reason() }

@@ -1,0 +1,166 @@
+// Package auth0jwt is the external plugin auth0-jwt as an ordinary plugin of
+// the official Go runner: it turns the runner's requests into views and
+// decisions into header calls. It must not know JWTs.
+package auth0jwt
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	pkgHTTP "github.com/apache/apisix-go-plugin-runner/pkg/http"
+	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+)
+
+// Name is the plugin's name in ext-plugin-pre-req and ext-plugin-post-req.
+const Name = "auth0-jwt"
+
+// Options are the operator's settings.
+type Options struct {
+	// AllowInsecure admits http:// URLs, loopback and private addresses and
+	// ssl_verify: false in configurations.
+	AllowInsecure bool
+	// MaxStale is how long an issuer's last good keys stay in use when it
+	// cannot be asked; 0 is 24 h.
+	MaxStale time.Duration
+	// Logger gets one line per refused configuration and internal error; nil
+	// is slog.Default. Never a token, a secret or a claim's value.
+	Logger *slog.Logger
+}
+
+// Plugin is the plugin auth0-jwt. Its methods may be called at any time by any
+// goroutine.
+type Plugin struct {
+	plugin.DefaultPlugin
+
+	settings atomic.Pointer[settings]
+	inFlight atomic.Int64
+}
+
+type settings struct {
+	Options
+	registry *jwks.Registry
+}
+
+var _ plugin.Plugin = (*Plugin)(nil)
+
+// New makes the plugin.
+func New(opt Options) *Plugin {
+	p := &Plugin{}
+	p.Configure(opt)
+	return p
+}
+
+// Configure replaces the operator's settings, for configurations read from now
+// on.
+func (p *Plugin) Configure(opt Options) {
+	if opt.Logger == nil {
+		opt.Logger = slog.Default()
+	}
+	previous := p.settings.Swap(&settings{opt, jwks.NewRegistry(jwks.Options{
+		AllowInsecure: opt.AllowInsecure, MaxStale: opt.MaxStale, Logger: opt.Logger,
+	})})
+	if previous != nil {
+		previous.registry.Close()
+	}
+}
+
+// Close ends the refresh of keys. Policies in use go on with the keys at hand.
+func (p *Plugin) Close() { p.settings.Load().registry.Close() }
+
+// InFlight is the number of requests being decided.
+func (p *Plugin) InFlight() int64 { return p.inFlight.Load() }
+
+// Name implements plugin.Plugin.
+func (p *Plugin) Name() string { return Name }
+
+// ParseConf implements plugin.Plugin. It never returns an error, since the
+// official runner skips a plugin whose ParseConf failed and lets the request
+// pass: a configuration that cannot be used becomes a policy that denies.
+func (p *Plugin) ParseConf(in []byte) (conf any, err error) {
+	s := p.settings.Load()
+	defer func() {
+		if caught := recover(); caught != nil {
+			s.Logger.Error("reading a configuration panicked; its route denies every request", "panic", fmt.Sprintf("%T", caught))
+			conf, err = policy.Deny(errPanic), nil
+		}
+	}()
+	pol, parseErr := s.compile(in)
+	if parseErr != nil {
+		s.Logger.Error("the configuration of a route is not valid; the route denies every request", "errors", parseErr.Error())
+		return policy.Deny(parseErr), nil
+	}
+	return pol, nil
+}
+
+func (s *settings) compile(in []byte) (*policy.Policy, error) {
+	conf, err := config.Parse(in, config.Options{AllowInsecure: s.AllowInsecure})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range conf.Warnings {
+		s.Logger.Warn("configuration", "warning", w)
+	}
+	return policy.Compile(conf, policy.Options{KeysOf: func(iss config.Issuer) (policy.Keys, error) {
+		if iss.JWKS != nil {
+			return jwks.Static(iss.JWKS)
+		}
+		return s.registry.Provider(jwks.Source{
+			Issuer: iss.Issuer, DiscoveryURL: iss.DiscoveryURL, JWKSURI: iss.JWKSURI, SSLVerify: iss.SSLVerify,
+		}), nil
+	}})
+}
+
+// RequestFilter implements plugin.Plugin.
+func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Request) {
+	p.inFlight.Add(1)
+	defer p.inFlight.Add(-1)
+	s := p.settings.Load()
+	pol, ok := conf.(*policy.Policy)
+	if !ok {
+		pol = policy.Deny(errNoPolicy)
+	}
+	decision := s.decide(pol, r)
+	edits, forward := decision.Forward()
+	if forward {
+		apply(edits, r)
+		return
+	}
+	refused := decision.Refusal()
+	if refused.Kind == refusal.Internal {
+		s.Logger.Error("a request could not be checked and was denied", "cause", refused.Cause)
+	} else {
+		s.Logger.Debug("refused", "reason", refused.Kind.Reason(), "cause", refused.Cause)
+	}
+	answer := refused.Answer(pol.Style())
+	for _, h := range answer.Headers {
+		w.Header().Set(h.Name, h.Value)
+	}
+	w.WriteHeader(answer.Status)
+	if len(answer.Body) > 0 {
+		// The runner's writer fills a buffer and never fails.
+		_, _ = w.Write(answer.Body)
+	}
+}
+
+// decide is Decide with a net below it: a panic denies.
+func (s *settings) decide(pol *policy.Policy, r pkgHTTP.Request) (d policy.Decision) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Sprintf("panic: %T", caught)})
+		}
+	}()
+	ctx := r.Context()
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return pol.Decide(&view{r: r, ctx: ctx, headers: shown(r)})
+}
