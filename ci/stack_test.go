@@ -1,0 +1,273 @@
+package ci_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const defaultAdminKey = "edd1c9f034335f136f87ad84b625c8f1"
+
+// stack is what the cases talk to.
+type stack struct {
+	name     string
+	gateway  string // base URL, no slash at the end
+	admin    string // base URL, no slash at the end
+	adminKey string
+	issuer   *issuer
+	upstream *upstream
+
+	// restart kills the runner and sees to it that it comes back; nil where
+	// the suite cannot.
+	restart func() error
+	// signal sends the runner a signal, and revive starts it again where
+	// nothing else does; nil where the suite does not know the process.
+	signal func(syscall.Signal) error
+	revive func() error
+
+	dir       string
+	processes []*process
+}
+
+func startStack() (s *stack, err error) {
+	s = &stack{adminKey: defaultAdminKey}
+	if key := os.Getenv("ADMIN_KEY"); key != "" {
+		s.adminKey = key
+	}
+	if s.dir, err = os.MkdirTemp("", "e2e"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.printLogs(os.Stderr)
+			s.stop()
+		}
+	}()
+	if os.Getenv("GATEWAY") != "" {
+		return s, s.startAround(os.Getenv("GATEWAY"), os.Getenv("ADMIN"))
+	}
+	return s, s.startAll(os.Getenv("MODE"))
+}
+
+// startAll builds and starts everything on loopback.
+func (s *stack) startAll(mode string) error {
+	if err := s.build("go-runner", "playground"); err != nil {
+		return err
+	}
+	if err := s.startIssuerAndUpstream(); err != nil {
+		return err
+	}
+	socket := filepath.Join(s.dir, "runner.sock")
+	args := []string{"gateway", "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--workers", "2", "--admin-key", s.adminKey}
+	switch mode {
+	case "", "sidecar":
+		s.name = "the gateway double with a side-car"
+		if err := s.startSidecar(socket); err != nil {
+			return err
+		}
+		args = append(args, "--socket", socket)
+	case "cmd":
+		s.name = "the gateway double with ext-plugin.cmd"
+		args = append(args, "--cmd", s.binary("go-runner")+" run --allow-insecure")
+		s.signal, s.revive = s.signalChild, func() error { return nil }
+		s.restart = func() error { return s.signalChild(syscall.SIGKILL) }
+	default:
+		return fmt.Errorf("MODE=%s: want cmd, sidecar or nothing", mode)
+	}
+	_, ready, err := s.start("gateway", nil, args...)
+	if err != nil {
+		return err
+	}
+	s.gateway, s.admin = strings.TrimSuffix(ready.URL, "/"), strings.TrimSuffix(ready.Admin, "/")
+	return nil
+}
+
+// startSidecar starts the runner that the gateway finds by its socket.
+func (s *stack) startSidecar(socket string) error {
+	var runner *process
+	s.revive = func() (err error) {
+		runner, err = s.launch("runner", s.binary("go-runner"), []string{"APISIX_LISTEN_ADDRESS=unix:" + socket}, nil, "run", "--allow-insecure")
+		if err != nil {
+			return err
+		}
+		return eventually(10*time.Second, func() error {
+			conn, err := net.Dial("unix", socket)
+			if err == nil {
+				conn.Close()
+			}
+			return err
+		})
+	}
+	s.signal = func(sig syscall.Signal) error { return runner.cmd.Process.Signal(sig) }
+	s.restart = func() error {
+		runner.kill()
+		return s.revive()
+	}
+	return s.revive()
+}
+
+// signalChild signals the runner that the double started itself.
+func (s *stack) signalChild(sig syscall.Signal) error {
+	var runner struct {
+		PID int `json:"pid"`
+	}
+	if err := getJSON(s.admin+"/double/runner", &runner); err != nil {
+		return err
+	}
+	if runner.PID <= 1 {
+		return fmt.Errorf("the double names no runner: pid %d", runner.PID)
+	}
+	return syscall.Kill(runner.PID, sig)
+}
+
+// startAround uses a gateway that runs already.
+func (s *stack) startAround(gateway, admin string) error {
+	if admin == "" {
+		return errors.New("GATEWAY is set and ADMIN is not: give the Admin API's base URL, such as http://127.0.0.1:9180")
+	}
+	s.name = gateway
+	s.gateway = strings.TrimSuffix(gateway, "/")
+	s.admin = strings.TrimSuffix(strings.TrimSuffix(admin, "/"), "/apisix/admin")
+	s.restart = restartCommand()
+	issuerAt, upstreamAt := envOr("ISSUER", "http://127.0.0.1:9000"), envOr("UPSTREAM", "http://127.0.0.1:9001")
+	issuerHealth, issuerErr := health(issuerAt, "issuer")
+	_, upstreamErr := health(upstreamAt, "upstream")
+	if issuerErr == nil && upstreamErr == nil {
+		s.issuer = &issuer{url: issuerHealth.URL, control: strings.TrimSuffix(issuerAt, "/")}
+		u, err := url.Parse(upstreamAt)
+		if err != nil {
+			return fmt.Errorf("UPSTREAM: %w", err)
+		}
+		node := "upstream:9001"
+		if os.Getenv("UPSTREAM") != "" {
+			node = u.Host
+		}
+		s.upstream = &upstream{control: strings.TrimSuffix(upstreamAt, "/"), node: envOr("UPSTREAM_NODE", node)}
+		return nil
+	}
+	for name, err := range map[string]error{"ISSUER": issuerErr, "UPSTREAM": upstreamErr} {
+		if os.Getenv(name) != "" && err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if err := s.build("playground"); err != nil {
+		return err
+	}
+	return s.startIssuerAndUpstream()
+}
+
+func (s *stack) startIssuerAndUpstream() error {
+	_, ready, err := s.start("issuer", nil, "issuer", "--addr", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s.issuer = &issuer{url: ready.URL, control: strings.TrimSuffix(ready.URL, "/")}
+	if _, ready, err = s.start("upstream", nil, "upstream", "--addr", "127.0.0.1:0"); err != nil {
+		return err
+	}
+	u, err := url.Parse(ready.URL)
+	if err != nil {
+		return err
+	}
+	s.upstream = &upstream{control: strings.TrimSuffix(ready.URL, "/"), node: u.Host}
+	return nil
+}
+
+func (s *stack) stop() {
+	for i := len(s.processes) - 1; i >= 0; i-- {
+		s.processes[i].stop()
+	}
+	os.RemoveAll(s.dir)
+}
+
+func (s *stack) binary(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *stack) build(names ...string) error {
+	for _, name := range names {
+		cmd := exec.Command("go", "build", "-o", s.binary(name), "./cmd/"+name)
+		cmd.Dir = ".."
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("go build ./cmd/%s: %w\n%s", name, err, out)
+		}
+	}
+	return nil
+}
+
+type healthz struct {
+	Kind string `json:"kind"`
+	URL  string `json:"url"`
+}
+
+func health(base, kind string) (h healthz, err error) {
+	if err := getJSON(strings.TrimSuffix(base, "/")+"/healthz", &h); err != nil {
+		return h, err
+	}
+	if h.Kind != kind {
+		return h, fmt.Errorf("%s/healthz is not an %s of this project", base, kind)
+	}
+	return h, nil
+}
+
+func getJSON(from string, into any) error {
+	client := http.Client{Timeout: 5 * time.Second}
+	resp, err := client.Get(from)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", from, resp.Status)
+	}
+	return json.Unmarshal(body, into)
+}
+
+func envOr(name, otherwise string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// restartCommand is RESTART, or the compose project's own way where its
+// service runner is up; nil where there is neither.
+func restartCommand() func() error {
+	command := os.Getenv("RESTART")
+	for _, compose := range []string{"docker compose", "docker-compose"} {
+		if command != "" {
+			break
+		}
+		out, err := shell(compose + " ps --services --filter status=running")
+		if err == nil && strings.Contains("\n"+string(out), "\nrunner\n") {
+			command = compose + " restart -t 0 runner"
+		}
+	}
+	if command == "" {
+		return nil
+	}
+	return func() error {
+		if out, err := shell(command); err != nil {
+			return fmt.Errorf("%s: %w\n%s", command, err, out)
+		}
+		return nil
+	}
+}
+
+func shell(command string) ([]byte, error) {
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Dir = ".."
+	return cmd.Output()
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bufio"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
+)
+
+const pingTimeout = 2 * time.Second
+
+func pingCommand() *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "ping",
+		Short: "Ask the runner on a socket for one exchange, for health checks",
+		Long: "Connects to the runner's socket and prepares an empty configuration, as APISIX would.\n" +
+			"Exit 0: the runner answered. Exit 3: it did not within 2 s.",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			path, err := socketPath(listen)
+			if err != nil {
+				return err
+			}
+			return ping(path)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", os.Getenv(listenEnv), "the runner's `address`, unix:PATH; default $APISIX_LISTEN_ADDRESS")
+	return cmd
+}
+
+func ping(path string) error {
+	conn, err := net.DialTimeout("unix", path, pingTimeout)
+	if err != nil {
+		return cannotRun("no runner answers: %w", err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(pingTimeout)); err != nil {
+		return cannotRun("ping: %w", err)
+	}
+	// One fixed key, so that the runner keeps one token for all pings.
+	if err := a6.WriteFrame(conn, a6.PrepareConf, a6.EncodePrepareConf("go-runner ping", nil)); err != nil {
+		return cannotRun("the runner did not take the question: %w", err)
+	}
+	kind, _, err := a6.ReadFrame(bufio.NewReader(conn), nil)
+	if err != nil {
+		return cannotRun("the runner did not answer: %w", err)
+	}
+	if kind != a6.PrepareConf {
+		return cannotRun("the runner answered with frame type %d", kind)
+	}
+	return nil
+}

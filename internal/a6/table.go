@@ -1,0 +1,194 @@
+package a6
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// ErrMalformed says that a payload is not the flatbuffer it should be: an
+// offset, a size or a required field is wrong.
+var ErrMalformed = errors.New("malformed flatbuffer")
+
+// reader holds a payload and the bytes that may still be copied out of it.
+// Without that budget a small payload whose many entries point at one long
+// string would take far more memory than it brought.
+type reader struct {
+	buf    []byte
+	budget int
+}
+
+// table is a flatbuffer table whose own bounds, and its vtable's, were
+// checked; every field access checks the rest.
+type table struct {
+	r       *reader
+	pos     int // of the table
+	size    int // of the table
+	vtable  int // its position
+	vtabLen int
+}
+
+func root(buf []byte) (table, error) {
+	r := &reader{buf: buf, budget: MaxPayload}
+	pos, err := r.target(0)
+	if err != nil {
+		return table{}, err
+	}
+	return r.table(pos)
+}
+
+func (r *reader) within(pos, size int) bool {
+	return pos >= 0 && size >= 0 && pos <= len(r.buf)-size
+}
+
+// target follows the unsigned offset stored at pos.
+func (r *reader) target(pos int) (int, error) {
+	if !r.within(pos, 4) {
+		return 0, ErrMalformed
+	}
+	offset := int64(binary.LittleEndian.Uint32(r.buf[pos:]))
+	if offset == 0 || int64(pos)+offset > int64(len(r.buf)-4) {
+		return 0, ErrMalformed
+	}
+	return pos + int(offset), nil
+}
+
+func (r *reader) table(pos int) (table, error) {
+	if !r.within(pos, 4) {
+		return table{}, ErrMalformed
+	}
+	back := int64(int32(binary.LittleEndian.Uint32(r.buf[pos:])))
+	at := int64(pos) - back
+	if at < 0 || at > int64(len(r.buf)-4) {
+		return table{}, ErrMalformed
+	}
+	t := table{r: r, pos: pos, vtable: int(at)}
+	t.vtabLen = int(binary.LittleEndian.Uint16(r.buf[t.vtable:]))
+	t.size = int(binary.LittleEndian.Uint16(r.buf[t.vtable+2:]))
+	if t.vtabLen < 4 || t.vtabLen%2 != 0 || !r.within(t.vtable, t.vtabLen) {
+		return table{}, ErrMalformed
+	}
+	if t.size < 4 || !r.within(t.pos, t.size) {
+		return table{}, ErrMalformed
+	}
+	return t, nil
+}
+
+// field returns the position of the field with that index, or 0 where the
+// table does not have it.
+func (t table) field(index, size int) (int, error) {
+	slot := 4 + 2*index
+	if slot+2 > t.vtabLen {
+		return 0, nil
+	}
+	offset := int(binary.LittleEndian.Uint16(t.r.buf[t.vtable+slot:]))
+	if offset == 0 {
+		return 0, nil
+	}
+	if offset < 4 || offset+size > t.size {
+		return 0, ErrMalformed
+	}
+	return t.pos + offset, nil
+}
+
+func (t table) uint8(index int) (uint8, error) {
+	pos, err := t.field(index, 1)
+	if pos == 0 {
+		return 0, err
+	}
+	return t.r.buf[pos], nil
+}
+
+func (t table) uint16(index int) (uint16, error) {
+	pos, err := t.field(index, 2)
+	if pos == 0 {
+		return 0, err
+	}
+	return binary.LittleEndian.Uint16(t.r.buf[pos:]), nil
+}
+
+func (t table) uint32(index int) (uint32, error) {
+	pos, err := t.field(index, 4)
+	if pos == 0 {
+		return 0, err
+	}
+	return binary.LittleEndian.Uint32(t.r.buf[pos:]), nil
+}
+
+// child returns the table a field points at.
+func (t table) child(index int) (table, bool, error) {
+	pos, err := t.field(index, 4)
+	if pos == 0 {
+		return table{}, false, err
+	}
+	if pos, err = t.r.target(pos); err != nil {
+		return table{}, false, err
+	}
+	child, err := t.r.table(pos)
+	return child, err == nil, err
+}
+
+// vector returns the position of a vector's first element and its length.
+func (t table) vector(index, elemSize int) (start, length int, there bool, err error) {
+	pos, err := t.field(index, 4)
+	if pos == 0 {
+		return 0, 0, false, err
+	}
+	if pos, err = t.r.target(pos); err != nil {
+		return 0, 0, false, err
+	}
+	count := int64(binary.LittleEndian.Uint32(t.r.buf[pos:]))
+	if count*int64(elemSize) > int64(len(t.r.buf)-pos-4) {
+		return 0, 0, false, ErrMalformed
+	}
+	return pos + 4, int(count), true, nil
+}
+
+// bytes copies a vector of bytes or a string out of the payload.
+func (t table) bytes(index int) ([]byte, bool, error) {
+	start, length, there, err := t.vector(index, 1)
+	if err != nil || !there {
+		return nil, false, err
+	}
+	if length > t.r.budget {
+		return nil, false, ErrMalformed
+	}
+	t.r.budget -= length
+	return append([]byte{}, t.r.buf[start:start+length]...), true, nil
+}
+
+func (t table) string(index int) (string, bool, error) {
+	raw, there, err := t.bytes(index)
+	return string(raw), there, err
+}
+
+// entries reads a vector of TextEntry. An entry without a name is malformed.
+func (t table) entries(index int) ([]Entry, error) {
+	start, count, there, err := t.vector(index, 4)
+	if err != nil || !there || count == 0 {
+		return nil, err
+	}
+	entries := make([]Entry, count)
+	for i := range entries {
+		pos, err := t.r.target(start + 4*i)
+		if err != nil {
+			return nil, err
+		}
+		row, err := t.r.table(pos)
+		if err != nil {
+			return nil, err
+		}
+		name, named, err := row.string(0)
+		if err != nil {
+			return nil, err
+		}
+		if !named {
+			return nil, ErrMalformed
+		}
+		value, valued, err := row.string(1)
+		if err != nil {
+			return nil, err
+		}
+		entries[i] = Entry{Name: name, Value: value, HasValue: valued}
+	}
+	return entries, nil
+}

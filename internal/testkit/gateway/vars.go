@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// scheme is the only one the double listens with.
+const scheme = "http"
+
+// variable is an nginx variable as APISIX's ctx.var shows it; false where
+// there is none of that name.
+func (req *request) variable(name string) (string, bool) {
+	lower := strings.ToLower(name)
+	if header, ok := strings.CutPrefix(lower, "http_"); ok {
+		return req.headerVariable(header)
+	}
+	if arg, ok := strings.CutPrefix(name, "arg_"); ok {
+		for _, entry := range parseArgs(req.query) {
+			if entry.Name == arg {
+				return entry.Value, true
+			}
+		}
+		return "", false
+	}
+	if cookie, ok := strings.CutPrefix(name, "cookie_"); ok {
+		return req.cookieVariable(cookie)
+	}
+	switch name {
+	case "request_uri":
+		return req.target, true
+	case "uri", "document_uri":
+		return req.path, true
+	case "args", "query_string":
+		return req.query, req.query != ""
+	case "is_args":
+		if req.query == "" {
+			return "", true
+		}
+		return "?", true
+	case "scheme":
+		return scheme, true
+	case "https":
+		return "", true
+	case "host":
+		host, _ := req.headers.get("Host")
+		if bare, _, err := net.SplitHostPort(host); err == nil {
+			host = bare
+		}
+		return strings.ToLower(host), true
+	case "request_method", "method":
+		return req.method, true
+	case "request":
+		return req.method + " " + req.target + " " + req.proto, true
+	case "server_protocol":
+		return req.proto, true
+	case "remote_addr", "realip_remote_addr":
+		return req.remote.Addr().Unmap().String(), true
+	case "binary_remote_addr":
+		return string(req.remote.Addr().Unmap().AsSlice()), true
+	case "remote_port":
+		return strconv.Itoa(int(req.remote.Port())), true
+	case "server_addr":
+		return req.local.Addr().Unmap().String(), true
+	case "server_port":
+		return strconv.Itoa(int(req.local.Port())), true
+	case "content_type":
+		return req.headers.get("Content-Type")
+	case "content_length":
+		return req.headers.get("Content-Length")
+	case "upstream_uri":
+		return req.upstreamURI, true
+	case "upstream_host":
+		return req.upstreamHost, true
+	}
+	return "", false
+}
+
+// headerVariable is $http_name: `-` and `_` are alike in it, and several
+// values are joined.
+func (req *request) headerVariable(name string) (string, bool) {
+	name = strings.ReplaceAll(name, "-", "_")
+	var values []string
+	for _, line := range req.headers {
+		if strings.ReplaceAll(strings.ToLower(line.name), "-", "_") == name {
+			values = append(values, line.value)
+		}
+	}
+	separator := ", "
+	if name == "cookie" {
+		separator = "; "
+	}
+	return strings.Join(values, separator), len(values) > 0
+}
+
+func (req *request) cookieVariable(name string) (string, bool) {
+	all, _ := req.headerVariable("cookie")
+	cookies, _ := http.ParseCookie(all)
+	for _, cookie := range cookies {
+		if cookie.Name == name {
+			return cookie.Value, true
+		}
+	}
+	return "", false
+}
