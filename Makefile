@@ -1,0 +1,50 @@
+# make help lists the targets.
+GO        ?= go
+TOOL       = $(GO) tool -modfile=tools/go.mod
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT    ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS    = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+STATIC     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+# The end-to-end suite runs alone; everything else is a unit.
+UNITS      = $(shell $(GO) list ./... | grep -v '/ci$$')
+E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)'
+
+.DEFAULT_GOAL := help
+.PHONY: help build check unit e2e test bench fuzz vulncheck clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+build: ## bin/go-runner, static, version and commit stamped
+	$(STATIC) -o bin/go-runner ./cmd/go-runner
+
+check: ## gofumpt, vet, staticcheck
+	@unformatted=$$($(TOOL) gofumpt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "gofumpt: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+
+unit: ## unit tests with the race detector, fuzz corpora included
+	$(GO) test -race $(UNITS)
+
+e2e: ## end to end, on the gateway double or with GATEWAY= ADMIN= on a real APISIX
+	$(E2E_ENV) $(GO) test -count=1 -v -timeout 10m ./ci/...
+
+test: check unit ## everything CI runs
+	$(MAKE) e2e
+	$(MAKE) e2e MODE=cmd
+
+bench: ## Go benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),30s) $$pkg || exit 1; \
+	  done; done
+
+vulncheck: ## known vulnerabilities (needs the network)
+	$(TOOL) govulncheck ./...
+
+clean: ## remove what was built
+	rm -rf bin dist
