@@ -10,13 +10,16 @@ UNITS      = $(shell $(GO) list ./... | grep -v '/ci$$')
 E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)'
 
 .DEFAULT_GOAL := help
-.PHONY: help build check unit e2e test bench fuzz vulncheck clean
+.PHONY: help build run check unit e2e test bench fuzz vulncheck clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 build: ## bin/go-runner, static, version and commit stamped
 	$(STATIC) -o bin/go-runner ./cmd/go-runner
+
+run: build ## the main job on this machine, nothing else needed: make run [ARGS=--once]
+	$(GO) run ./cmd/playground $(ARGS)
 
 check: ## gofumpt, vet, staticcheck
 	@unformatted=$$($(TOOL) gofumpt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -33,6 +36,7 @@ e2e: ## end to end, on the gateway double or with GATEWAY= ADMIN= on a real APIS
 test: check unit ## everything CI runs
 	$(MAKE) e2e
 	$(MAKE) e2e MODE=cmd
+	$(MAKE) run ARGS=--once
 
 bench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

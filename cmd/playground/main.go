@@ -1,158 +1,136 @@
+// Command playground shows the runner at work without APISIX: a local issuer,
+// an echo upstream and a gateway double around the real runner process. It is
+// for trying and testing; it must never be in the product's image.
 package main
 
 import (
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
+	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/gateway"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/issuer"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/upstream"
 )
 
-var b64 = base64.RawURLEncoding
-
-func ready(v any) { b, _ := json.Marshal(v); fmt.Println(string(b)) }
-
 func main() {
-	switch os.Args[1] {
-	case "upstream":
-		var n atomic.Int64
-		m := http.NewServeMux()
-		m.HandleFunc("/control/counters", func(w http.ResponseWriter, r *http.Request) {
-			json.NewEncoder(w).Encode(map[string]any{"requests": n.Load()})
-		})
-		m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-			n.Add(1)
-			b, _ := io.ReadAll(r.Body)
-			json.NewEncoder(w).Encode(map[string]any{"method": r.Method, "host": r.Host, "path": r.URL.Path, "query": r.URL.RawQuery, "headers": r.Header, "body": string(b), "body_length": len(b)})
-		})
-		l, _ := net.Listen("tcp", "127.0.0.1:0")
-		ready(map[string]string{"ready": "upstream", "url": "http://" + l.Addr().String()})
-		http.Serve(l, m)
-	case "issuer":
-		var mu sync.Mutex
-		keys := []*rsa.PrivateKey{}
-		base := 0
-		add := func() { k, _ := rsa.GenerateKey(rand.Reader, 2048); keys = append(keys, k) }
-		add()
-		add()
-		rogue, _ := rsa.GenerateKey(rand.Reader, 2048)
-		faults := map[string]string{}
-		l, _ := net.Listen("tcp", "127.0.0.1:0")
-		u := "http://" + l.Addr().String() + "/"
-		m := http.NewServeMux()
-		m.HandleFunc("/control/rotate", func(w http.ResponseWriter, r *http.Request) { mu.Lock(); add(); base++; mu.Unlock() })
-		m.HandleFunc("/control/fault", func(w http.ResponseWriter, r *http.Request) {
-			var f map[string]string
-			json.NewDecoder(r.Body).Decode(&f)
-			mu.Lock()
-			faults[f["path"]] = f["fault"]
-			mu.Unlock()
-		})
-		sick := func(w http.ResponseWriter, p string) bool {
-			mu.Lock()
-			defer mu.Unlock()
-			if faults[p] != "" && faults[p] != "none" {
-				w.WriteHeader(500)
-				return true
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var tour tour
+	root := &cobra.Command{
+		Use:           "playground",
+		Short:         "Show the runner at work: issuer, upstream, gateway double and the real runner",
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return tour.run(cmd.Context(), os.Stdout) },
+	}
+	root.Flags().StringVar(&tour.runner, "runner", "bin/go-runner", "the runner's binary")
+	root.Flags().BoolVar(&tour.once, "once", false, "send the requests, check every answer, and end")
+	root.AddCommand(issuerCommand(), upstreamCommand(), gatewayCommand(), healthCommand())
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "playground: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+// serve says in one JSON line that a server is ready, and waits for a signal.
+func serve(ctx context.Context, ready map[string]string, server io.Closer) error {
+	line, err := json.Marshal(ready)
+	if err != nil {
+		return err
+	}
+	fmt.Println(string(line))
+	<-ctx.Done()
+	return server.Close()
+}
+
+func issuerCommand() *cobra.Command {
+	var opt issuer.Options
+	cmd := &cobra.Command{
+		Use: "issuer", Short: "A local issuer in Auth0's shape", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			i, err := issuer.Start(opt)
+			if err != nil {
+				return err
 			}
-			return false
-		}
-		m.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
-			if sick(w, "discovery") {
-				return
+			return serve(cmd.Context(), map[string]string{"ready": "issuer", "url": i.URL()}, i)
+		},
+	}
+	cmd.Flags().StringVar(&opt.Addr, "addr", "127.0.0.1:0", "where to listen")
+	cmd.Flags().StringVar(&opt.URL, "url", "", "the issuer's name in iss, with a slash at the end (default http://ADDR/)")
+	return cmd
+}
+
+func upstreamCommand() *cobra.Command {
+	var addr string
+	cmd := &cobra.Command{
+		Use: "upstream", Short: "An upstream that echoes what it received", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			u, err := upstream.Start(addr)
+			if err != nil {
+				return err
 			}
-			json.NewEncoder(w).Encode(map[string]any{"issuer": u, "jwks_uri": u + ".well-known/jwks.json"})
-		})
-		m.HandleFunc("/.well-known/jwks.json", func(w http.ResponseWriter, r *http.Request) {
-			if sick(w, "jwks") {
-				return
+			return serve(cmd.Context(), map[string]string{"ready": "upstream", "url": u.URL()}, u)
+		},
+	}
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "where to listen")
+	return cmd
+}
+
+func gatewayCommand() *cobra.Command {
+	var opt gateway.Options
+	var runner string
+	cmd := &cobra.Command{
+		Use: "gateway", Short: "A double of APISIX that speaks its wire protocol", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opt.Cmd = strings.Fields(runner)
+			opt.Log = os.Stderr
+			g, err := gateway.Start(opt)
+			if err != nil {
+				return err
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			var ks []any
-			for i := base; i < base+2; i++ {
-				ks = append(ks, map[string]any{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": fmt.Sprintf("k%d", i), "n": b64.EncodeToString(keys[i].N.Bytes()), "e": "AQAB"})
+			return serve(cmd.Context(), map[string]string{"ready": "gateway", "url": g.URL(), "admin": g.AdminURL()}, g)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&opt.Addr, "addr", "127.0.0.1:9080", "where clients come in")
+	f.StringVar(&opt.AdminAddr, "admin-addr", "127.0.0.1:9180", "where the Admin API listens")
+	f.StringVar(&opt.SocketPath, "socket", "", "a runner's socket (ext-plugin.path_for_test)")
+	f.StringVar(&runner, "cmd", "", "a runner's command line (ext-plugin.cmd), instead of --socket")
+	f.IntVar(&opt.Workers, "workers", 2, "worker processes to double")
+	f.StringVar(&opt.AdminKey, "admin-key", "", "the X-API-KEY of the Admin API; none asked where empty")
+	return cmd
+}
+
+func healthCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "healthcheck URL", Short: "Exit 0 when URL answers 200", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
+			defer cancel()
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, args[0], nil)
+			if err != nil {
+				return err
 			}
-			json.NewEncoder(w).Encode(map[string]any{"keys": ks})
-		})
-		m.HandleFunc("/mint", func(w http.ResponseWriter, r *http.Request) {
-			var q struct {
-				Claims    map[string]any
-				Omit      []string
-				Header    map[string]any
-				Alg, Key  string
-				ExpiresIn int `json:"expires_in"`
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return err
 			}
-			json.NewDecoder(r.Body).Decode(&q)
-			mu.Lock()
-			defer mu.Unlock()
-			now := time.Now().Unix()
-			if q.ExpiresIn == 0 {
-				q.ExpiresIn = 3600
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				return fmt.Errorf("%s answered %d", args[0], resp.StatusCode)
 			}
-			c := map[string]any{"iss": u, "sub": "auth0|user-1", "aud": "https://api.example.com", "iat": now, "exp": now + int64(q.ExpiresIn), "azp": "c"}
-			for k, v := range q.Claims {
-				c[k] = v
-			}
-			for _, k := range q.Omit {
-				delete(c, k)
-			}
-			h := map[string]any{"alg": "RS256", "typ": "JWT", "kid": fmt.Sprintf("k%d", base)}
-			if q.Alg != "" {
-				h["alg"] = q.Alg
-			}
-			for k, v := range q.Header {
-				h[k] = v
-			}
-			key := keys[base]
-			if q.Key == "rogue" {
-				key = rogue
-			}
-			hb, _ := json.Marshal(h)
-			cb, _ := json.Marshal(c)
-			in := b64.EncodeToString(hb) + "." + b64.EncodeToString(cb)
-			s := sha256.Sum256([]byte(in))
-			sig, _ := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, s[:])
-			if h["alg"] == "none" {
-				sig = nil
-			}
-			json.NewEncoder(w).Encode(map[string]any{"access_token": in + "." + b64.EncodeToString(sig)})
-		})
-		ready(map[string]string{"ready": "issuer", "url": u})
-		http.Serve(l, m)
-	case "gateway":
-		f := flag.NewFlagSet("g", flag.ExitOnError)
-		addr, aa := f.String("addr", "", ""), f.String("admin-addr", "", "")
-		sock, cmd, key := f.String("socket", "", ""), f.String("cmd", "", ""), f.String("admin-key", "", "")
-		wk := f.Int("workers", 2, "")
-		f.Parse(os.Args[2:])
-		o := gateway.Options{Addr: *addr, AdminAddr: *aa, SocketPath: *sock, Workers: *wk, AdminKey: *key, Log: os.Stderr}
-		if *cmd != "" {
-			o.Cmd = strings.Fields(*cmd)
-		}
-		g, err := gateway.Start(o)
-		if err != nil {
-			panic(err)
-		}
-		ready(map[string]string{"ready": "gateway", "url": g.URL(), "admin": g.AdminURL()})
-		c := make(chan os.Signal, 1)
-		signal.Notify(c, syscall.SIGTERM)
-		<-c
-		g.Close()
+			return nil
+		},
 	}
 }
