@@ -5,12 +5,14 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 COMMIT    ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS    = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 STATIC     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+CA_BUNDLE ?= /etc/ssl/certs/ca-certificates.crt
+COMPOSE   ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 # The end-to-end suite runs alone; everything else is a unit.
 UNITS      = $(shell $(GO) list ./... | grep -v '/ci$$')
 E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)'
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check unit e2e test bench fuzz vulncheck clean
+.PHONY: help build run up down check unit e2e test bench fuzz image vulncheck clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -20,6 +22,12 @@ build: ## bin/go-runner, static, version and commit stamped
 
 run: build ## the main job on this machine, nothing else needed: make run [ARGS=--once]
 	$(GO) run ./cmd/playground $(ARGS)
+
+up: image ## the same with the real APISIX and etcd in containers
+	$(COMPOSE) up -d
+
+down: ## end what make up started
+	$(COMPOSE) --profile cmd down -v
 
 check: ## gofumpt, vet, staticcheck
 	@unformatted=$$($(TOOL) gofumpt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -46,6 +54,19 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),30s) $$pkg || exit 1; \
 	  done; done
+
+.PHONY: image-context
+image-context: # everything the Dockerfile copies
+	rm -rf dist/image
+	install -d -m 0755 dist/image/etc/ssl/certs
+	install -d -m 0700 dist/image/run/auth0-jwt
+	$(STATIC) -o dist/image/go-runner ./cmd/go-runner
+	$(STATIC) -o dist/image/playground ./cmd/playground
+	install -m 0644 $(CA_BUNDLE) dist/image/etc/ssl/certs/ca-certificates.crt
+
+image: image-context ## the container images, FROM scratch
+	docker build --target runner -t apisix-auth0-jwt:local .
+	docker build --target testkit -t apisix-auth0-jwt-testkit:local .
 
 vulncheck: ## known vulnerabilities (needs the network)
 	$(TOOL) govulncheck ./...
