@@ -61,6 +61,7 @@ func TestEveryAttackIsRefused(t *testing.T) {
 			letIn = append(letIn, a.name)
 		}
 	}
+	slices.Sort(letIn)
 	t.Logf("%d attacks refused; plain golang-jwt with keyfunc lets in %d of them:\n\t%s",
 		len(attacks), len(letIn), strings.Join(letIn, "\n\t"))
 }
@@ -149,7 +150,6 @@ func algorithmAttacks(t *testing.T) []attack {
 			sign(t, "HS256", secret, header("HS256", "rsa"), claims()), nil,
 		})
 	}
-	slices.SortFunc(attacks, func(a, b attack) int { return strings.Compare(a.name, b.name) })
 	return attacks
 }
 
