@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
@@ -17,11 +18,13 @@ type expectation struct {
 // audienceFits holds aud (RFC 7519 section 4.1.3) against the issuer's own
 // audiences.
 func audienceFits(iss *issuer, tok *token.Untrusted) bool {
-	if iss.AnyAudience {
-		return true
-	}
 	aud, ok := claim.Strings(tok.Claims["aud"])
-	return ok && covers(aud, iss.Audience, !iss.AllAudiences)
+	if iss.AnyAudience {
+		// RFC 9068 section 2.2 asks for an audience, whichever it is.
+		return iss.TokenProfile != config.ProfileRFC9068 || ok && len(aud) > 0
+	}
+	// An issuer without audiences would let every token be "for all of them".
+	return ok && len(iss.Audience) > 0 && covers(aud, iss.Audience, !iss.AllAudiences)
 }
 
 // covers tells whether have holds all of want or, where one is enough, any.

@@ -67,7 +67,7 @@ func (s Source) read(req Places) (string, error) {
 	case Cookie:
 		for _, line := range headerValues(req, "cookie") {
 			for pair := range strings.SplitSeq(line, ";") {
-				if name, value, _ := strings.Cut(strings.TrimSpace(pair), "="); name == s.Name {
+				if name, value := cookie(pair); name == s.Name {
 					values = append(values, strings.Trim(value, `"`))
 				}
 			}
@@ -90,6 +90,14 @@ func (s Source) read(req Places) (string, error) {
 	return strings.TrimLeft(rest, " "), nil
 }
 
+// cookie reads one pair as browsers and most servers do: white space around
+// the name and the value does not count (RFC 6265 section 5.2), so that no
+// "session =…" is another cookie here and the same one upstream.
+func cookie(pair string) (name, value string) {
+	name, value, _ = strings.Cut(pair, "=")
+	return strings.TrimSpace(name), strings.TrimSpace(value)
+}
+
 func headerValues(req Places, name string) []string {
 	var values []string
 	for i := range req.NumHeader() {
@@ -107,7 +115,7 @@ func WithoutCookie(lines []string, name string) string {
 	for _, line := range lines {
 		for pair := range strings.SplitSeq(line, ";") {
 			pair = strings.TrimSpace(pair)
-			if n, _, _ := strings.Cut(pair, "="); pair != "" && n != name {
+			if n, _ := cookie(pair); pair != "" && n != name {
 				kept = append(kept, pair)
 			}
 		}
