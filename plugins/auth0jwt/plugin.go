@@ -31,6 +31,8 @@ type Options struct {
 	// MaxStale is how long an issuer's last good keys stay in use when it
 	// cannot be asked; 0 is 24 h.
 	MaxStale time.Duration
+	// Transport fetches keys; nil is one of the plugin's own.
+	Transport http.RoundTripper
 	// Logger gets one line per refused configuration and internal error; nil
 	// is slog.Default. Never a token, a secret or a claim's value.
 	Logger *slog.Logger
@@ -66,7 +68,7 @@ func (p *Plugin) Configure(opt Options) {
 		opt.Logger = slog.Default()
 	}
 	previous := p.settings.Swap(&settings{opt, jwks.NewRegistry(jwks.Options{
-		AllowInsecure: opt.AllowInsecure, MaxStale: opt.MaxStale, Logger: opt.Logger,
+		Transport: opt.Transport, AllowInsecure: opt.AllowInsecure, MaxStale: opt.MaxStale, Logger: opt.Logger,
 	})})
 	if previous != nil {
 		previous.registry.Close()

@@ -1,0 +1,266 @@
+package auth0jwt_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	pkgHTTP "github.com/apache/apisix-go-plugin-runner/pkg/http"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
+)
+
+// request is a request of the official runner, as far as the plugin can tell.
+type request struct {
+	header   header
+	original http.Header
+	args     url.Values
+	panics   bool
+}
+
+type header struct{ http.Header }
+
+func (h header) View() http.Header { return h.Header }
+
+func newRequest(pairs ...string) *request {
+	r := &request{header: header{http.Header{}}}
+	for i := 0; i < len(pairs); i += 2 {
+		r.header.Add(pairs[i], pairs[i+1])
+	}
+	r.original = r.header.Clone()
+	return r
+}
+
+func (*request) ID() uint32     { return 1 }
+func (*request) SrcIP() net.IP  { return net.IPv4(127, 0, 0, 1) }
+func (*request) Path() []byte   { return []byte("/") }
+func (*request) SetPath([]byte) {}
+func (r *request) Method() string {
+	if r.panics {
+		panic("broken")
+	}
+	return "GET"
+}
+func (r *request) Header() pkgHTTP.Header   { return r.header }
+func (r *request) Args() url.Values         { return r.args }
+func (*request) Var(string) ([]byte, error) { return nil, nil }
+func (*request) Body() ([]byte, error)      { return nil, nil }
+func (*request) Context() context.Context   { return context.Background() }
+func (*request) RespHeader() http.Header    { return http.Header{} }
+
+// sent is what the official runner makes of the header map: a deletion for
+// every name that is gone, a value for every name that is new or whose first
+// value changed.
+func (r *request) sent() map[string]string {
+	edits := map[string]string{}
+	for name := range r.original {
+		if _, there := r.header.Header[name]; !there {
+			edits["delete "+name] = ""
+		}
+	}
+	for name, values := range r.header.Header {
+		if before, there := r.original[name]; !there || before[0] != values[0] {
+			edits["set "+name] = values[0]
+		}
+	}
+	return edits
+}
+
+var key = sync.OnceValue(func() *rsa.PrivateKey {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return k
+})
+
+func conf(more string) []byte {
+	n := base64.RawURLEncoding.EncodeToString(key().N.Bytes())
+	return fmt.Appendf(nil, `{"issuer":"https://issuer.example/","audience":"api",
+		"jwks":{"keys":[{"kty":"RSA","use":"sig","kid":"k","n":"%s","e":"AQAB"}]},
+		"claim_headers":{"X-User-Id":"sub"}%s}`, n, more)
+}
+
+func token(t *testing.T, signer *rsa.PrivateKey) string {
+	tok := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+		"iss": "https://issuer.example/", "aud": "api", "sub": "alice", "exp": time.Now().Add(time.Hour).Unix(),
+	})
+	tok.Header["kid"] = "k"
+	s, err := tok.SignedString(signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// offline is a network that is not there.
+type offline struct{}
+
+func (offline) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("offline")
+}
+
+func newPlugin() *auth0jwt.Plugin {
+	return auth0jwt.New(auth0jwt.Options{Logger: slog.New(slog.DiscardHandler), Transport: offline{}})
+}
+
+func parse(t testing.TB, p *auth0jwt.Plugin, in []byte) any {
+	c, err := p.ParseConf(in)
+	if err != nil {
+		t.Fatalf("ParseConf returned an error, which the runner takes for a pass: %v", err)
+	}
+	return c
+}
+
+func TestIdentityReachesTheUpstreamWhateverTheClientSent(t *testing.T) {
+	p := newPlugin()
+	c := parse(t, p, conf(``))
+	good := token(t, key())
+	for _, tt := range []struct {
+		name string
+		sent []string
+		want map[string]string
+	}{
+		{"nothing", nil, map[string]string{"set x-user-id": "alice"}},
+		{"another value", []string{"x-user-id", "admin"}, map[string]string{"delete X-User-Id": "", "set x-user-id": "alice"}},
+		{"the right value first", []string{"x-user-id", "alice", "x-user-id", "admin"}, map[string]string{"delete X-User-Id": "", "set x-user-id": "alice"}},
+		{"underscores", []string{"x_user_id", "admin", "X_User-Id", "admin"}, map[string]string{"delete X_user_id": "", "delete X_user-Id": "", "set x-user-id": "alice"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRequest(append([]string{"authorization", "Bearer " + good}, tt.sent...)...)
+			w := httptest.NewRecorder()
+			p.RequestFilter(c, w, r)
+			if w.Body.Len() > 0 {
+				t.Fatalf("refused: %s", w.Body)
+			}
+			if diff := cmp.Diff(tt.want, r.sent()); diff != "" {
+				t.Errorf("edits (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestANameWhoseCanonicalFormIsLowerCaseIsStillReplaced(t *testing.T) {
+	p := newPlugin()
+	c := parse(t, p, []byte(strings.Replace(string(conf(``)), "X-User-Id", "1st", 1)))
+	r := newRequest("authorization", "Bearer "+token(t, key()), "1st", "alice", "1st", "admin")
+	p.RequestFilter(c, httptest.NewRecorder(), r)
+	if diff := cmp.Diff(map[string]string{"delete 1st": "", "set 1ST": "alice"}, r.sent()); diff != "" {
+		t.Errorf("edits (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheTokenIsTakenFromItsPlace(t *testing.T) {
+	p := newPlugin()
+	c := parse(t, p, conf(`,"forward_token":false,"token_from":[{"query":"access_token"},{"cookie":"session"}]`))
+	good := token(t, key())
+	r := newRequest()
+	r.args = url.Values{"access_token": {good}, "page": {"2"}}
+	p.RequestFilter(c, httptest.NewRecorder(), r)
+	if diff := cmp.Diff(url.Values{"page": {"2"}}, r.args); diff != "" {
+		t.Errorf("arguments (-want +got):\n%s", diff)
+	}
+	r = newRequest("cookie", "a=1; session="+good+"; b=2")
+	p.RequestFilter(c, httptest.NewRecorder(), r)
+	want := map[string]string{"delete Cookie": "", "set cookie": "a=1; b=2", "set x-user-id": "alice"}
+	if diff := cmp.Diff(want, r.sent()); diff != "" {
+		t.Errorf("edits (-want +got):\n%s", diff)
+	}
+}
+
+func TestEverythingThatGoesWrongDenies(t *testing.T) {
+	p := newPlugin()
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bearer := []string{"authorization", "Bearer " + token(t, key())}
+	var many []string
+	for n := range 100 {
+		many = append(many, fmt.Sprintf("x-%d", n), "1")
+	}
+	valid := parse(t, p, conf(`,"bypass_cors_preflight":true`))
+	for _, tt := range []struct {
+		name   string
+		conf   any
+		req    *request
+		status int
+		code   string
+	}{
+		{"no token", valid, newRequest(), 401, "missing_token"},
+		{"a forged token", valid, newRequest("authorization", "Bearer "+token(t, other)), 401, "invalid_token"},
+		{"100 headers", valid, newRequest(many...), 431, "invalid_request"},
+		{"a broken configuration", parse(t, p, []byte(`{`)), newRequest(bearer...), 500, "server_error"},
+		{"a configuration of somebody else", "conf", newRequest(bearer...), 500, "server_error"},
+		{"no configuration", nil, newRequest(bearer...), 500, "server_error"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			p.RequestFilter(tt.conf, w, tt.req)
+			var body map[string]string
+			if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != tt.status || body["error"] != tt.code {
+				t.Errorf("%d %s, want %d %s", w.Code, w.Body, tt.status, tt.code)
+			}
+			if edits := tt.req.sent(); len(edits) > 0 {
+				t.Errorf("edits with a refusal: %v", edits)
+			}
+		})
+	}
+	t.Run("a panic", func(t *testing.T) {
+		w := httptest.NewRecorder()
+		noToken := newRequest()
+		noToken.panics = true
+		p.RequestFilter(valid, w, noToken)
+		if w.Code != 500 {
+			t.Errorf("status %d", w.Code)
+		}
+	})
+}
+
+func TestTheLogNeverHoldsAConfigurationsSecretsOrATokensClaims(t *testing.T) {
+	var log strings.Builder
+	p := auth0jwt.New(auth0jwt.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	parse(t, p, []byte(`{"issuer":"https://i.example/","audience":"api","client_secret":"hunter2-hunter2","jwks":{"keys":[{"kty":"oct","k":"aHVudGVyMg"}]}}`))
+	tok := token(t, key())
+	p.RequestFilter(parse(t, p, conf(`,"claims":{"sub":"bob"}`)), httptest.NewRecorder(), newRequest("authorization", "Bearer "+tok))
+	for _, secret := range []string{"hunter2", "aHVudGVyMg", "alice", tok[:20]} {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("the log holds %q:\n%s", secret, log.String())
+		}
+	}
+}
+
+func FuzzParseConf(f *testing.F) {
+	f.Add([]byte(`{"domain":"tenant.eu.auth0.com","audience":"api"}`))
+	f.Add([]byte(`{"jwks":{"keys":[]}}`))
+	f.Add([]byte(`{`))
+	f.Add(conf(``))
+	f.Add([]byte("\xff"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		p := newPlugin()
+		defer p.Close()
+		c := parse(t, p, in)
+		w := httptest.NewRecorder()
+		r := newRequest()
+		p.RequestFilter(c, w, r)
+		// Without a token only a route that says so lets anybody pass.
+		if w.Body.Len() == 0 && w.Code == 200 && !strings.Contains(string(in), "pass") && !strings.Contains(string(in), `\u`) {
+			t.Errorf("%q lets a request without a token pass", in)
+		}
+	})
+}
