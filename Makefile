@@ -12,7 +12,7 @@ UNITS      = $(shell $(GO) list ./... | grep -v '/ci$$')
 E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)'
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down check unit e2e test bench fuzz image vulncheck clean
+.PHONY: help build run up down check unit e2e test compose-config bench fuzz image vulncheck clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -41,10 +41,15 @@ unit: ## unit tests with the race detector, fuzz corpora included
 e2e: ## end to end, on the gateway double or with GATEWAY= ADMIN= on a real APISIX
 	$(E2E_ENV) $(GO) test -count=1 -v -timeout 10m ./ci/...
 
-test: check unit ## everything CI runs
+test: check unit compose-config ## everything CI runs
 	$(MAKE) e2e
 	$(MAKE) e2e MODE=cmd
 	$(MAKE) run ARGS=--once
+
+compose-config: ## docker-compose.yml is clean, in both profiles
+	@if command -v docker-compose >/dev/null; then \
+	  docker-compose config -q && docker-compose --profile cmd config -q && echo "docker-compose.yml is clean"; \
+	else echo "docker-compose.yml was not checked: install docker-compose"; fi
 
 bench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

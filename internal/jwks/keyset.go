@@ -59,15 +59,13 @@ func readSet(document []byte) (*keySet, error) {
 		return nil, errors.New("jwks: no usable key")
 	}
 	for _, alg := range algorithms {
-		store := jwkset.NewMemoryStorage()
+		var fitting []jwkset.JWK
 		for _, key := range set.keys {
 			if fits(key, alg) {
-				if err := store.KeyWrite(context.Background(), key); err != nil {
-					return nil, err
-				}
+				fitting = append(fitting, key)
 			}
 		}
-		if set.byAlg[alg], err = keyfunc.New(keyfunc.Options{Storage: store}); err != nil {
+		if set.byAlg[alg], err = keyfunc.New(keyfunc.Options{Storage: newStorage(fitting)}); err != nil {
 			return nil, err
 		}
 	}
