@@ -367,7 +367,7 @@ func (p *parser) escape() (rune, error) {
 	return r, nil
 }
 
-// unicodeEscape reads uXXXX at the cursor.
+// unicodeEscape reads "u" and four hexadecimal digits at the cursor.
 func (p *parser) unicodeEscape() (rune, bool) {
 	if p.peek() != 'u' || len(p.data)-p.pos < 5 {
 		return 0, false
