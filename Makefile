@@ -21,7 +21,8 @@ build: ## bin/go-runner, static, version and commit stamped
 	$(STATIC) -o bin/go-runner ./cmd/go-runner
 
 run: build ## the main job on this machine, nothing else needed: make run [ARGS=--once]
-	$(GO) run ./cmd/playground $(ARGS)
+	$(GO) build -o bin/playground ./cmd/playground
+	@exec bin/playground $(ARGS)
 
 up: image ## the same with the real APISIX and etcd in containers
 	$(COMPOSE) up -d
