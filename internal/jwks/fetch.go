@@ -3,107 +3,181 @@ package jwks
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 )
 
 const (
-	fetchAtMost = 5 * time.Second
-	maxBody     = 1 << 20 // bytes, after decompression
+	fetchAtMost = 5 * time.Second // discovery and keys together
+	maxBody     = 1 << 20         // bytes, after decompression
+
+	atDiscovery = "discovery"
+	atJWKS      = "jwks"
 )
 
-func (r *Registry) client(src Source) *http.Client {
-	transport := r.opt.Transport
-	if transport == nil {
-		transport = &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: !src.SSLVerify},
-			TLSHandshakeTimeout:   fetchAtMost,
-			ResponseHeaderTimeout: fetchAtMost,
-			ForceAttemptHTTP2:     true,
-			IdleConnTimeout:       time.Minute,
-		}
-	}
-	return &http.Client{
-		Transport: transport,
-		Timeout:   fetchAtMost,
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // and its status is not 200
-		},
-	}
+// validators make a request conditional (RFC 9110 section 13.1).
+type validators struct {
+	uri, etag, lastModified string
 }
 
-func (p *Provider) fetch(ctx context.Context) (*keySet, error) {
+// fetchSet asks for the keys once, discovery included.
+func (p *Provider) fetchSet(ctx context.Context) (set *keySet, failed *fetchError) {
+	// A panic over what an issuer wrote must not end the process.
+	defer func() {
+		if recover() != nil {
+			set, failed = nil, &fetchError{kind: FailedMalformed, at: atJWKS}
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, fetchAtMost)
 	defer cancel()
 	uri := p.source.JWKSURI
 	if uri == "" {
-		var err error
-		if uri, err = p.discover(ctx); err != nil {
-			return nil, err
+		if uri, failed = p.discover(ctx); failed != nil {
+			return nil, failed
 		}
 	}
-	document, err := p.get(ctx, uri)
-	if err != nil {
-		return nil, fmt.Errorf("jwks: %w", err)
+	previous := p.set.Load()
+	var known validators
+	if previous != nil && previous.validators.uri == uri {
+		known = previous.validators
+	}
+	header, document, failed := p.get(ctx, uri, known)
+	if failed != nil {
+		failed.at = atJWKS
+		return nil, failed
+	}
+	if document == nil { // 304: the same keys, as of now
+		same := *previous
+		if fresh := maxAge(header); fresh != nil {
+			same.maxAge = fresh
+		}
+		return &same, nil
 	}
 	set, err := readSet(document)
 	if err != nil {
-		return nil, err
+		if !errors.As(err, &failed) {
+			failed = &fetchError{kind: FailedMalformed, at: atJWKS}
+		}
+		return nil, failed
 	}
-	set.fetched = time.Now()
+	set.validators = validators{uri, header.Get("ETag"), header.Get("Last-Modified")}
+	set.maxAge = maxAge(header)
 	return set, nil
 }
 
 // discover reads jwks_uri from the discovery document (OpenID Connect
 // Discovery 1.0 section 4.3: its issuer must be ours, byte for byte).
-func (p *Provider) discover(ctx context.Context) (string, error) {
-	document, err := p.get(ctx, p.source.DiscoveryURL)
-	if err != nil {
-		return "", fmt.Errorf("discovery: %w", err)
+func (p *Provider) discover(ctx context.Context) (string, *fetchError) {
+	_, document, failed := p.get(ctx, p.source.DiscoveryURL, validators{})
+	if failed != nil {
+		failed.at = atDiscovery
+		return "", failed
 	}
 	v, err := strictjson.Parse(document, strictjson.Options{})
-	if err != nil {
-		return "", fmt.Errorf("discovery: %w", err)
+	members, ok := v.(map[string]any)
+	if err != nil || !ok {
+		return "", &fetchError{kind: FailedMalformed, at: atDiscovery}
 	}
-	members, _ := v.(map[string]any)
 	if members["issuer"] != p.source.Issuer {
-		return "", errors.New("discovery: the document is another issuer's")
+		return "", &fetchError{kind: FailedIssuer, at: atDiscovery}
 	}
 	uri, _ := members["jwks_uri"].(string)
 	u, err := url.Parse(uri)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !p.registry.opt.AllowInsecure) {
-		return "", errors.New("discovery: jwks_uri is not an https URL")
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !p.registry.opt.AllowInsecure) {
+		return "", &fetchError{kind: FailedURL, at: atDiscovery}
 	}
 	return uri, nil
 }
 
-func (p *Provider) get(ctx context.Context, uri string) ([]byte, error) {
+// get asks for one document. It is nil after 304, which comes only where the
+// request was conditional.
+func (p *Provider) get(ctx context.Context, uri string, known validators) (http.Header, []byte, *fetchError) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
-		return nil, errors.New("not a URL")
+		return nil, nil, &fetchError{kind: FailedURL}
 	}
 	req.Header.Set("Accept", "application/json")
+	conditional := known.etag != "" || known.lastModified != ""
+	if known.etag != "" {
+		req.Header.Set("If-None-Match", known.etag)
+	}
+	if known.lastModified != "" {
+		req.Header.Set("If-Modified-Since", known.lastModified)
+	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("no answer: %w", err)
+		return nil, nil, &fetchError{kind: kindOf(ctx, err)}
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %d", resp.StatusCode)
+	switch {
+	case resp.StatusCode == http.StatusOK:
+	case resp.StatusCode == http.StatusNotModified && conditional:
+		return resp.Header, nil, nil
+	case resp.StatusCode/100 == 3:
+		return nil, nil, &fetchError{kind: FailedRedirect, status: resp.StatusCode}
+	default:
+		return nil, nil, &fetchError{kind: FailedStatus, status: resp.StatusCode}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("cut short: %w", err)
+		return nil, nil, &fetchError{kind: kindOf(ctx, err)}
 	case len(body) > maxBody:
-		return nil, errors.New("longer than 1 MiB")
+		return nil, nil, &fetchError{kind: FailedTooLarge}
 	}
-	return body, nil
+	return resp.Header, body, nil
+}
+
+func kindOf(ctx context.Context, err error) string {
+	certificate := (*tls.CertificateVerificationError)(nil)
+	unknown, hostname, invalid := x509.UnknownAuthorityError{}, x509.HostnameError{}, x509.CertificateInvalidError{}
+	record, alert := tls.RecordHeaderError{}, tls.AlertError(0)
+	timeout, isTimeout := interface{ Timeout() bool }(nil), false
+	if errors.As(err, &timeout) {
+		isTimeout = timeout.Timeout()
+	}
+	switch {
+	case errors.Is(err, errForbiddenAddress):
+		return FailedAddress
+	case ctx.Err() != nil || isTimeout:
+		return FailedTimeout
+	case errors.As(err, &certificate), errors.As(err, &unknown), errors.As(err, &hostname),
+		errors.As(err, &invalid), errors.As(err, &record), errors.As(err, &alert):
+		return FailedTLS
+	}
+	return FailedConnection
+}
+
+// maxAge is how long an answer stays fresh (RFC 9111 sections 4.2.1 and 4.2.3),
+// nil if it does not say.
+func maxAge(header http.Header) *time.Duration {
+	var fresh *time.Duration
+	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		switch strings.ToLower(name) {
+		case "no-cache", "no-store":
+			return new(time.Duration)
+		case "max-age":
+			if s, ok := seconds(strings.Trim(value, `"`)); ok && fresh == nil {
+				fresh = &s
+			}
+		}
+	}
+	if age, ok := seconds(header.Get("Age")); ok && fresh != nil {
+		*fresh -= age
+	}
+	return fresh
+}
+
+func seconds(s string) (time.Duration, bool) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	return time.Duration(n) * time.Second, err == nil
 }

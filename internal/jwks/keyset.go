@@ -1,14 +1,12 @@
 package jwks
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -18,123 +16,125 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 )
 
-// minRSA is the shortest RSA key in use, in bits (RFC 7518 section 3.3);
-// maxRSA bounds the cost of one signature.
-const (
-	minRSA = 2048
-	maxRSA = 16384
-)
-
-// keySet is an issuer's usable keys at one time. It is immutable.
+// keySet is an issuer's usable keys at one time. Once a provider has it, it is
+// immutable.
 type keySet struct {
-	keys       []jwkset.JWK
-	byAlg      map[string]keyfunc.Keyfunc
+	keys        []jwkset.JWK
+	skipped     int
+	byAlg       map[string]algKeys
+	kids        map[string]bool
+	fingerprint [sha256.Size]byte // equal for sets that verify the same
+
 	fetched    time.Time
 	generation uint64
+	maxAge     *time.Duration // of Cache-Control
+	validators validators
 }
 
-var algorithms = []string{
-	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+// algKeys is the keys that fit one algorithm.
+type algKeys struct {
+	keyfunc.Keyfunc
+	only *jwkset.JWK // nil: more than one, or none
 }
 
 // readSet reads a JWKS (RFC 7517 section 5). Keys are judged one by one; a set
 // without a usable one is an error.
 func readSet(document []byte) (*keySet, error) {
-	v, err := strictjson.Parse(document, strictjson.Options{})
+	list, repeats, err := readList(document)
 	if err != nil {
-		return nil, errors.New("jwks: " + err.Error())
+		return nil, err
 	}
-	members, _ := v.(map[string]any)
-	list, ok := members["keys"].([]any)
-	if !ok {
-		return nil, errors.New("jwks: no list of keys")
-	}
-	set := &keySet{byAlg: map[string]keyfunc.Keyfunc{}, generation: 1}
-	for _, member := range list {
-		if key, ok := usableKey(member); ok {
-			set.keys = append(set.keys, key)
+	set := &keySet{byAlg: map[string]algKeys{}, kids: map[string]bool{}}
+	for i, member := range list {
+		key, ok := usableKey(member)
+		if !ok || repeats[strconv.Itoa(i)] {
+			set.skipped++
+			continue
+		}
+		set.keys = append(set.keys, key)
+		if kid := key.Marshal().KID; kid != "" {
+			set.kids[kid] = true
 		}
 	}
 	if len(set.keys) == 0 {
-		return nil, errors.New("jwks: no usable key")
+		return nil, &fetchError{kind: FailedNoKey, at: atJWKS}
 	}
 	for _, alg := range algorithms {
-		var fitting []jwkset.JWK
-		for _, key := range set.keys {
-			if fits(key, alg) {
-				fitting = append(fitting, key)
-			}
+		fitting := slices.DeleteFunc(slices.Clone(set.keys), func(key jwkset.JWK) bool { return !fits(key, alg) })
+		keys := algKeys{}
+		if keys.Keyfunc, err = keyfunc.New(keyfunc.Options{
+			Storage: newStorage(fitting), UseWhitelist: []jwkset.USE{jwkset.UseSig, ""},
+		}); err != nil {
+			return nil, fmt.Errorf("jwks: %w", err)
 		}
-		if set.byAlg[alg], err = keyfunc.New(keyfunc.Options{Storage: newStorage(fitting)}); err != nil {
-			return nil, err
+		if len(fitting) == 1 {
+			keys.only = &fitting[0]
 		}
+		set.byAlg[alg] = keys
 	}
+	set.fingerprint = fingerprint(set.keys)
 	return set, nil
 }
 
-// usableKey reads one public signature key.
-func usableKey(member any) (jwkset.JWK, bool) {
-	object, ok := member.(map[string]any)
-	if !ok {
-		return jwkset.JWK{}, false
-	}
-	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
-		if _, there := object[private]; there {
-			return jwkset.JWK{}, false
+// readList reads the list of keys, and the indices of those that have a member
+// twice. Such a key is malformed, and no reason to drop its neighbours.
+func readList(document []byte) (list []any, repeats map[string]bool, err error) {
+	malformed := &fetchError{kind: FailedMalformed, at: atJWKS}
+	repeats = map[string]bool{}
+	var outside bool
+	v, err := strictjson.Parse(document, strictjson.Options{OnDuplicate: func(pointer string) {
+		rest, inKeys := strings.CutPrefix(pointer, "/keys/")
+		index, _, inKey := strings.Cut(rest, "/")
+		if !inKeys || !inKey {
+			outside = true
+			return
 		}
+		repeats[index] = true
+	}})
+	members, _ := v.(map[string]any)
+	list, ok := members["keys"].([]any)
+	if err != nil || outside || !ok {
+		return nil, nil, malformed
 	}
-	raw, err := json.Marshal(object)
-	if err != nil {
-		return jwkset.JWK{}, false
-	}
-	key, err := jwkset.NewJWKFromRawJSON(raw, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
-	if err != nil {
-		return jwkset.JWK{}, false
-	}
-	return key, slices.ContainsFunc(algorithms, func(alg string) bool { return fits(key, alg) })
+	return list, repeats, nil
 }
 
-var curves = map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()}
-
-// fits tells whether a key may verify alg: by its type, size and curve, and by
-// its own use, key_ops and alg (RFC 7517 sections 4.2 to 4.4).
-func fits(key jwkset.JWK, alg string) bool {
-	meta := key.Marshal()
-	if meta.USE != "" && meta.USE != jwkset.UseSig ||
-		meta.ALG != "" && meta.ALG.String() != alg ||
-		len(meta.KEYOPS) > 0 && !slices.Contains(meta.KEYOPS, jwkset.KeyOpsVerify) {
-		return false
+// fingerprint is the same for two lists of keys that differ only in the order
+// of keys with different kids.
+func fingerprint(keys []jwkset.JWK) [sha256.Size]byte {
+	lines := make([]string, 0, len(keys))
+	nth := map[string]int{}
+	for _, key := range keys {
+		m := key.Marshal()
+		line, _ := json.Marshal([]string{
+			m.KID, strconv.Itoa(nth[m.KID]),
+			m.KTY.String(), m.ALG.String(), m.CRV.String(), m.N, m.E, m.X, m.Y,
+		}) // strings always marshal
+		nth[m.KID]++
+		lines = append(lines, string(line))
 	}
-	switch k := key.Key().(type) {
-	case *rsa.PublicKey:
-		bits := k.N.BitLen()
-		return (alg[0] == 'R' || alg[0] == 'P') && bits >= minRSA && bits <= maxRSA
-	case *ecdsa.PublicKey:
-		return curves[alg] != nil && k.Curve == curves[alg]
-	case ed25519.PublicKey:
-		return alg == "EdDSA"
-	}
-	return false
+	slices.Sort(lines)
+	return sha256.Sum256([]byte(strings.Join(lines, "\n")))
 }
 
 // has tells whether any usable key has that kid, whatever its algorithm.
-func (s *keySet) has(kid string) bool {
-	return slices.ContainsFunc(s.keys, func(k jwkset.JWK) bool { return k.Marshal().KID == kid })
-}
+func (s *keySet) has(kid string) bool { return s.kids[kid] }
 
+// find looks a key up through keyfunc, which compares the key's alg and use
+// with the token's once more. keyfunc offers all keys to a token without kid;
+// here it takes the only one that fits.
 func (s *keySet) find(kid string, hasKid bool, alg string) (Key, error) {
-	keys := s.byAlg[alg]
-	if keys == nil {
+	keys, ok := s.byAlg[alg]
+	if !ok || hasKid && kid == "" { // an empty kid names no key, not even one without
 		return Key{}, ErrUnknownKey
 	}
 	if !hasKid {
-		all, err := keys.Storage().KeyReadAll(context.Background())
-		if err != nil || len(all) != 1 {
+		if keys.only == nil {
 			return Key{}, ErrUnknownKey
 		}
-		return Key{all[0].Key(), s.generation}, nil
+		return Key{keys.only.Key(), s.generation}, nil
 	}
-	public, err := keys.Keyfunc(&jwt.Token{Header: map[string]any{"kid": kid, "alg": alg}})
+	public, err := keys.Keyfunc.Keyfunc(&jwt.Token{Header: map[string]any{"kid": kid, "alg": alg}})
 	if err != nil {
 		return Key{}, ErrUnknownKey
 	}

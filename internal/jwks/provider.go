@@ -1,243 +1,183 @@
-// Package jwks holds issuers' verification keys: it finds, fetches and
-// refreshes them, and keeps the last good ones. It must not know tokens'
-// claims.
 package jwks
 
 import (
 	"context"
 	"crypto"
-	"errors"
-	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// How long things may take or stay.
 const (
-	refreshEvery = 10 * time.Minute
-	waitAtMost   = 2 * time.Second
-	unknownEvery = 10 * time.Second
-	retryFirst   = time.Second
-	retryLast    = time.Minute
-	defaultStale = 24 * time.Hour
+	waitAtMost = 2 * time.Second // how long a request may wait for a fetch
+	idleAfter  = time.Hour       // without use, a provider's goroutine ends
 )
-
-// The errors of [Provider.Key].
-var (
-	// ErrUnavailable means that no usable keys are at hand.
-	ErrUnavailable = errors.New("the issuer's keys are not available")
-	// ErrUnknownKey means that no key of the issuer fits the token's header.
-	ErrUnknownKey = errors.New("no key of the issuer fits")
-)
-
-// UnavailableError is an [ErrUnavailable] that says when to try again.
-type UnavailableError struct{ RetryAfter time.Duration }
-
-func (e *UnavailableError) Error() string { return ErrUnavailable.Error() }
-func (e *UnavailableError) Unwrap() error { return ErrUnavailable }
 
 // Source is where an issuer's keys come from. Equal sources share a provider.
 type Source struct {
-	Issuer       string
+	Issuer       string // the discovery document's issuer must equal it
 	DiscoveryURL string // not asked where JWKSURI is set
 	JWKSURI      string
-	SSLVerify    bool
-}
-
-// Options are the operator's settings.
-type Options struct {
-	Transport     http.RoundTripper // nil: one of the registry's own
-	AllowInsecure bool              // admit an http:// jwks_uri from discovery
-	MaxStale      time.Duration     // 0: 24 h
-	Logger        *slog.Logger      // nil: slog.Default
-}
-
-// Registry shares providers between routes.
-type Registry struct {
-	opt       Options
-	ctx       context.Context
-	cancel    context.CancelFunc
-	mu        sync.Mutex
-	providers map[Source]*Provider
-}
-
-// NewRegistry makes an empty registry.
-func NewRegistry(opt Options) *Registry {
-	if opt.MaxStale == 0 {
-		opt.MaxStale = defaultStale
-	}
-	if opt.Logger == nil {
-		opt.Logger = slog.Default()
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	return &Registry{opt: opt, ctx: ctx, cancel: cancel, providers: map[Source]*Provider{}}
-}
-
-// Close ends the fetches under way and starts no more.
-func (r *Registry) Close() { r.cancel() }
-
-// Provider is the provider of a source; a new one starts its first fetch in
-// the background. It does no I/O itself.
-func (r *Registry) Provider(src Source) *Provider {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p := r.providers[src]
-	if p == nil {
-		p = &Provider{source: src, registry: r, client: r.client(src)}
-		r.providers[src] = p
-		p.refresh()
-	}
-	return p
+	SSLVerify    bool // false works only with [Options].AllowInsecure
 }
 
 // Key is a key that fits a token's header.
 type Key struct {
-	Public     crypto.PublicKey
-	Generation uint64 // of the key set it came from
+	Public     crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+	Generation uint64           // of the key set it came from; grows when the set changes
 }
 
-// Provider finds the keys of one issuer.
+// Provider finds the keys of one issuer. Its methods may be called by any
+// goroutine.
 type Provider struct {
 	source   Source
 	registry *Registry // nil for keys of the configuration
 	client   *http.Client
-	set      atomic.Pointer[keySet]
+
+	set    atomic.Pointer[keySet] // the last good keys; replaced, never changed
+	used   atomic.Int64           // when Key was called last, Unix ns
+	asleep atomic.Bool            // no goroutine; changed under mu
+	kick   chan struct{}          // a fetch was asked for
 
 	mu       sync.Mutex
-	fetching chan struct{} // closed when the fetch under way ends; nil: none
-	failures int
-	nextTry  time.Time // after a failure
-	asked    time.Time // the last fetch for an unknown kid
+	stopped  bool   // the registry was closed
+	fetching *fetch // asked for or under way
+	begun    uint64 // fetches so far
+	failures int    // since the last success
+	failed   string // kind of the last failure
+	due      time.Time
+	unknown  unknownKids
 }
 
-// Static makes a provider of the keys in a JWKS document; it needs no network.
+// Static makes a provider of the keys in a JWKS document (RFC 7517 section 5).
+// It needs no network. A document without a usable key is an error.
 func Static(document []byte) (*Provider, error) {
 	set, err := readSet(document)
 	if err != nil {
 		return nil, err
 	}
+	set.generation = 1
 	p := &Provider{}
 	p.set.Store(set)
 	return p, nil
 }
 
 // Key finds the key for a token's header: by kid where there is one, and
-// otherwise the only key that fits alg. It waits at most 2 s, for the very
-// first fetch and for one that may bring an unknown kid.
+// otherwise the only key that fits alg. Its errors are [ErrUnavailable] (always
+// an [*UnavailableError]) and [ErrUnknownKey]. It waits at most 2 s, and only
+// for the first fetch or for one that may bring an unknown kid.
 func (p *Provider) Key(ctx context.Context, kid string, hasKid bool, alg string) (Key, error) {
-	set := p.usable()
+	if p.registry == nil {
+		return p.set.Load().find(kid, hasKid, alg)
+	}
+	now := time.Now()
+	p.touch(now)
+	set := p.usable(now)
 	if set == nil {
-		p.wait(ctx, p.refresh())
-		if set = p.usable(); set == nil {
-			return Key{}, &UnavailableError{RetryAfter: p.retryAfter()}
+		wait(ctx, p.firstFetch(), now.Add(waitAtMost))
+		now = time.Now()
+		if set = p.usable(now); set == nil {
+			return Key{}, &UnavailableError{RetryAfter: p.retryAfter(now)}
 		}
 	}
 	key, err := set.find(kid, hasKid, alg)
-	if p.registry == nil {
+	if err == nil || !hasKid || set.has(kid) {
 		return key, err
 	}
-	if time.Since(set.fetched) > refreshEvery {
-		p.refresh()
+	// Counting from the fetch's start, so that an issuer that hangs does not
+	// hold each request that a flood sends at it.
+	if f := p.askFor(kid, now); f != nil && wait(ctx, f, f.asked.Add(waitAtMost)) {
+		return p.set.Load().find(kid, hasKid, alg)
 	}
-	if err != nil && hasKid && !set.has(kid) {
-		if p.wait(ctx, p.refreshUnknown()) {
-			return p.set.Load().find(kid, hasKid, alg)
-		}
-	}
-	return key, err
+	return Key{}, ErrUnknownKey
 }
 
 // usable is the key set at hand, nil where there is none or it is too old.
-func (p *Provider) usable() *keySet {
+func (p *Provider) usable(now time.Time) *keySet {
 	set := p.set.Load()
-	if set == nil || p.registry != nil && time.Since(set.fetched) > p.registry.opt.MaxStale {
+	if set == nil || p.registry != nil && now.Sub(set.fetched) > p.registry.opt.MaxStale {
 		return nil
 	}
 	return set
 }
 
-// wait waits for a fetch and tells whether it ended in time.
-func (p *Provider) wait(ctx context.Context, done <-chan struct{}) bool {
-	if done == nil {
+// touch notes a use, and wakes a provider that sleeps.
+func (p *Provider) touch(now time.Time) {
+	// Once a second is enough, and spares the processors a shared write.
+	if now.UnixNano()-p.used.Load() > int64(time.Second) {
+		p.used.Store(now.UnixNano())
+	}
+	if p.asleep.Load() {
+		p.wake(now)
+	}
+}
+
+func (p *Provider) wake(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.asleep.Load() {
+		return
+	}
+	p.asleep.Store(false)
+	if !p.registry.start(p.run) {
+		p.stopped = true
+		return
+	}
+	if p.usable(now) == nil || !now.Before(p.due) {
+		p.begin(now, true)
+	}
+}
+
+// firstFetch is the fetch under way that a request without keys waits for: the
+// first one since the provider woke. Later ones follow a failure, and waiting
+// for an issuer that fails would pile requests up.
+func (p *Provider) firstFetch() *fetch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fetching == nil || !p.fetching.first {
+		return nil
+	}
+	return p.fetching
+}
+
+// askFor is the fetch that may bring an unknown kid, nil if none may be
+// started and none is under way.
+func (p *Provider) askFor(kid string, now time.Time) *fetch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.unknown.seen(kid, p.begun, now) {
+		return nil
+	}
+	if p.fetching != nil {
+		return p.fetching
+	}
+	backingOff := p.failures > 0 && now.Before(p.due)
+	if p.stopped || p.asleep.Load() || backingOff || !p.unknown.mayAsk(now) {
+		return nil
+	}
+	return p.begin(now, false)
+}
+
+// retryAfter is the time until the next try, at least 1 s.
+func (p *Provider) retryAfter(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(time.Second, p.due.Sub(now))
+}
+
+// wait waits for a fetch until a deadline and tells whether it ended.
+func wait(ctx context.Context, f *fetch, until time.Time) bool {
+	if f == nil {
 		return false
 	}
-	timer := time.NewTimer(waitAtMost)
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
-	case <-done:
+	case <-f.done:
 		return true
 	case <-timer.C:
 	case <-ctx.Done():
 	}
 	return false
-}
-
-// refresh starts a fetch unless one is under way or a failure was just now,
-// and gives the channel that its end closes.
-func (p *Provider) refresh() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.start()
-}
-
-// refreshUnknown is refresh for a kid nobody knows: one in ten seconds.
-func (p *Provider) refreshUnknown() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.fetching == nil && time.Since(p.asked) < unknownEvery {
-		return nil
-	}
-	if p.fetching == nil {
-		p.asked = time.Now()
-	}
-	return p.start()
-}
-
-func (p *Provider) start() <-chan struct{} {
-	if p.fetching != nil {
-		return p.fetching
-	}
-	if time.Now().Before(p.nextTry) || p.registry.ctx.Err() != nil {
-		return nil
-	}
-	done := make(chan struct{})
-	p.fetching = done
-	go func() {
-		set, err := p.fetch(p.registry.ctx)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.ended(set, err)
-		p.fetching = nil
-		close(done)
-	}()
-	return done
-}
-
-func (p *Provider) ended(set *keySet, err error) {
-	log := p.registry.opt.Logger.With("issuer", p.source.Issuer)
-	if err != nil {
-		p.failures++
-		pause := min(retryFirst<<min(p.failures-1, 6), retryLast)
-		p.nextTry = time.Now().Add(pause)
-		if p.failures == 1 {
-			log.Warn("the issuer's keys could not be fetched; the last good ones stay in use", "error", err.Error())
-		}
-		return
-	}
-	if p.failures > 0 {
-		log.Info("the issuer's keys were fetched again")
-	}
-	p.failures, p.nextTry = 0, time.Time{}
-	if previous := p.set.Load(); previous != nil {
-		set.generation = previous.generation + 1
-	}
-	p.set.Store(set)
-}
-
-func (p *Provider) retryAfter() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return max(time.Second, time.Until(p.nextTry))
 }

@@ -1,0 +1,140 @@
+package jwks_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"math/big"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+)
+
+var otherKey = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
+
+func edJWK(kid string) jwk {
+	public, _, err := ed25519.GenerateKey(rand.Reader)
+	return jwk{"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": b64(must(public, err))}
+}
+
+func curveJWK(kid, crv string, curve elliptic.Curve) jwk {
+	point := must(must(ecdsa.GenerateKey(curve, rand.Reader)).PublicKey.Bytes())
+	half := len(point) / 2
+	return jwk{"kty": "EC", "crv": crv, "kid": kid, "x": b64(point[1 : half+1]), "y": b64(point[half+1:])}
+}
+
+func TestEachKeyVerifiesItsOwnAlgorithmsOnly(t *testing.T) {
+	p, err := jwks.Static([]byte(set(
+		rsaJWK("rsa", rsaKey()), rsaJWK("ps256", rsaKey()).with("alg", "PS256"), ecJWK("p256"),
+		curveJWK("p384", "P-384", elliptic.P384()), curveJWK("p521", "P-521", elliptic.P521()), edJWK("ed"),
+	)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for _, kid := range p.Status().KeyIDs {
+		for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "none", "rs256", ""} {
+			if _, err := p.Key(t.Context(), kid, true, alg); err == nil {
+				got[kid] = append(got[kid], alg)
+			}
+		}
+	}
+	want := map[string][]string{
+		"rsa":   {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"},
+		"ps256": {"PS256"}, "p256": {"ES256"}, "p384": {"ES384"}, "p521": {"ES512"}, "ed": {"EdDSA"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestKeysThatCannotBeTrustedAreSkippedOneByOne(t *testing.T) {
+	plain := func() jwk { return rsaJWK("bad", rsaKey()) }
+	for name, bad := range map[string]any{
+		"a short RSA key":           rsaJWK("bad", shortKey()),
+		"an absurdly long RSA key":  plain().with("n", b64(new(big.Int).SetBit(big.NewInt(1), 16384, 1).Bytes())),
+		"exponent 1":                plain().with("e", "AQ"),
+		"an even exponent":          plain().with("e", "AQAA"),
+		"an exponent over 64 bits":  plain().with("e", b64([]byte{1, 0, 0, 0, 0, 0, 1, 0, 1})),
+		"a private exponent":        plain().with("d", "AQAB"),
+		"a private prime":           plain().with("p", "AQAB"),
+		"a null private member":     plain().with("d", nil),
+		"a symmetric key":           jwk{"kty": "oct", "kid": "bad", "k": b64(make([]byte, 64))},
+		"use enc":                   plain().with("use", "enc"),
+		"an empty use":              plain().with("use", ""),
+		"a null use":                plain().with("use", nil),
+		"key_ops without verify":    plain().with("key_ops", []string{"encrypt"}),
+		"no key_ops at all":         plain().with("key_ops", []string{}),
+		"key_ops no list":           plain().with("key_ops", "verify"),
+		"alg for encryption":        plain().with("alg", "RSA-OAEP"),
+		"alg HS256":                 plain().with("alg", "HS256"),
+		"an empty alg":              plain().with("alg", ""),
+		"alg of another type":       ecJWK("bad").with("alg", "RS256"),
+		"kid no string":             plain().with("kid", 1),
+		"kty in another case":       plain().with("kty", "rsa"),
+		"kty under another name":    jwk{"KTY": "RSA", "kid": "bad", "n": b64(rsaKey().N.Bytes()), "e": "AQAB"},
+		"a point off the curve":     ecJWK("bad").with("y", b64(make([]byte, 32))),
+		"an unknown curve":          ecJWK("bad").with("crv", "secp256k1"),
+		"a curve for key agreement": jwk{"kty": "OKP", "crv": "X25519", "kid": "bad", "x": b64(make([]byte, 32))},
+		"a short Ed25519 key":       edJWK("bad").with("x", b64(make([]byte, 31))),
+		"a null":                    nil,
+		"a list":                    []any{},
+		"a string":                  "bad",
+	} {
+		document := string(must(json.Marshal(map[string]any{"keys": []any{bad, rsaJWK("good", rsaKey())}})))
+		p, err := jwks.Static([]byte(document))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		s := p.Status()
+		if diff := cmp.Diff([]string{"good"}, s.KeyIDs); diff != "" || s.Skipped != 1 || !s.Ready {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
+
+func TestAKeyWithARepeatedMemberIsSkippedAlone(t *testing.T) {
+	good := string(must(json.Marshal(rsaJWK("good", rsaKey()))))
+	n := b64(rsaKey().N.Bytes())
+	p, err := jwks.Static([]byte(`{"keys":[{"kty":"RSA","kid":"a","kid":"b","n":"` + n + `","e":"AQAB"},` + good + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"good"}, p.Status().KeyIDs); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOfTwoKeysWithOneKidTheFirstThatFitsIsTaken(t *testing.T) {
+	first, second := rsaKey(), otherKey()
+	p, err := jwks.Static([]byte(set(ecJWK("k"), rsaJWK("k", first), rsaJWK("k", second))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := p.Key(t.Context(), "k", true, "RS256")
+	if err != nil || !first.PublicKey.Equal(key.Public) {
+		t.Errorf("another key, %v", err)
+	}
+}
+
+func TestAKeyWithoutKidIsFoundOnlyForATokenWithout(t *testing.T) {
+	nameless := rsaJWK("", rsaKey())
+	delete(nameless, "kid")
+	p, err := jwks.Static([]byte(set(nameless, ecJWK("e"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Key(t.Context(), "", false, "RS256"); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.Key(t.Context(), "", true, "RS256"); err == nil {
+		t.Error("found for an empty kid")
+	}
+}
