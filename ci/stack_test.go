@@ -30,6 +30,9 @@ type stack struct {
 	// restart kills the runner and sees to it that it comes back; nil where
 	// the suite cannot.
 	restart func() error
+	// restarts is how often a case may do it: the side-car is back at once, a
+	// runner that the gateway starts after 3 s.
+	restarts int
 	// signal sends the runner a signal, and revive starts it again where
 	// nothing else does; nil where the suite does not know the process.
 	signal func(syscall.Signal) error
@@ -71,18 +74,21 @@ func (s *stack) startAll(mode string) error {
 	args := []string{"gateway", "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--workers", "2", "--admin-key", s.adminKey}
 	switch mode {
 	case "", "sidecar":
-		s.name = "the gateway double with a side-car"
+		s.name, s.restarts = "the gateway double with a side-car", 100
 		if err := s.startSidecar(socket); err != nil {
 			return err
 		}
 		args = append(args, "--socket", socket)
 	case "cmd":
-		s.name = "the gateway double with ext-plugin.cmd"
+		s.name, s.restarts = "the gateway double with ext-plugin.cmd", 3
 		args = append(args, "--cmd", s.binary("go-runner")+" run --allow-insecure")
 		s.signal, s.revive = s.signalChild, func() error { return nil }
 		s.restart = func() error { return s.signalChild(syscall.SIGKILL) }
 	default:
 		return fmt.Errorf("MODE=%s: want cmd, sidecar or nothing", mode)
+	}
+	if official() {
+		s.name += ", official runner"
 	}
 	_, ready, err := s.start("gateway", nil, args...)
 	if err != nil {
@@ -135,7 +141,7 @@ func (s *stack) startAround(gateway, admin string) error {
 	if admin == "" {
 		return errors.New("GATEWAY is set and ADMIN is not: give the Admin API's base URL, such as http://127.0.0.1:9180")
 	}
-	s.name = gateway
+	s.name, s.restarts = gateway, 3
 	s.gateway = strings.TrimSuffix(gateway, "/")
 	s.admin = strings.TrimSuffix(strings.TrimSuffix(admin, "/"), "/apisix/admin")
 	s.restart = restartCommand()
@@ -192,12 +198,19 @@ func (s *stack) stop() {
 
 func (s *stack) binary(name string) string { return filepath.Join(s.dir, name) }
 
+// official tells whether the plugin runs in the official runner, by RUNNER.
+func official() bool { return os.Getenv("RUNNER") == "official" }
+
 func (s *stack) build(names ...string) error {
 	for _, name := range names {
-		cmd := exec.Command("go", "build", "-o", s.binary(name), "./cmd/"+name)
+		source := "./cmd/" + name
+		if name == "go-runner" && official() {
+			source = "./ci/official"
+		}
+		cmd := exec.Command("go", "build", "-o", s.binary(name), source)
 		cmd.Dir = ".."
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("go build ./cmd/%s: %w\n%s", name, err, out)
+			return fmt.Errorf("go build %s: %w\n%s", source, err, out)
 		}
 	}
 	return nil

@@ -1,29 +1,29 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"os"
-	"strconv"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
-	runnerlog "github.com/apache/apisix-go-plugin-runner/pkg/log"
 	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
-	"github.com/apache/apisix-go-plugin-runner/pkg/runner"
 	"github.com/spf13/cobra"
-	"go.uber.org/zap/zapcore"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
 // drainTime is how long a stop waits for requests in flight: APISIX kills its
 // runner one second after SIGTERM (exit_worker in
 // apisix/plugins/ext-plugin/init.lua).
-const (
-	drainTime = 900 * time.Millisecond
-	quietTime = 100 * time.Millisecond
-)
+const drainTime = 900 * time.Millisecond
+
+// keepFactor keeps configurations longer than APISIX keeps their tokens.
+const keepFactor = 1.2
 
 func runCommand(stderr io.Writer) *cobra.Command {
 	var s settings
@@ -39,7 +39,9 @@ func runCommand(stderr io.Writer) *cobra.Command {
 			if err := s.load(cmd, file); err != nil {
 				return err
 			}
-			return run(s, stderr)
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return run(ctx, s, stderr)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "YAML `file` with the same keys as the flags")
@@ -47,7 +49,7 @@ func runCommand(stderr io.Writer) *cobra.Command {
 	return cmd
 }
 
-func run(s settings, stderr io.Writer) error {
+func run(ctx context.Context, s settings, stderr io.Writer) error {
 	logger, err := newLogger(s, stderr)
 	if err != nil {
 		return err
@@ -56,47 +58,35 @@ func run(s settings, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := checkSocket(path); err != nil {
-		return err
-	}
-	// The official runner takes both from the environment alone.
-	for name, value := range map[string]string{
-		listenEnv:  "unix:" + path,
-		confTTLEnv: strconv.Itoa(int(time.Duration(s.confTTL) / time.Second)),
-	} {
-		if err := os.Setenv(name, value); err != nil {
-			return cannotRun("%w", err)
-		}
-	}
-	// Its own log: warnings and errors only, since at info it writes two
-	// lines for every request.
-	out := zapcore.AddSync(stderr)
-	runnerlog.NewLogger(zapcore.WarnLevel, out)
 	p := auth0jwt.New(auth0jwt.Options{AllowInsecure: s.allowInsecure, MaxStale: s.maxStale, Logger: logger})
 	defer p.Close()
-	if err := plugin.RegisterPlugin(p); err != nil {
+	server, err := runner.New(runner.Options{
+		Plugins:  []plugin.Plugin{p},
+		MaxConfs: s.maxConfs,
+		ConfTTL:  time.Duration(float64(s.confTTL) * keepFactor),
+		Logger:   logger,
+	})
+	if err != nil {
 		return cannotRun("%w", err)
 	}
-	logger.Info("starting", "version", version, "commit", commit, "listen", path, "allow_insecure", s.allowInsecure)
-	runner.Run(runner.RunnerConfig{LogLevel: zapcore.WarnLevel, LogOutput: out})
-	// It returns at the signal with requests in flight and its connections
-	// still served: they get their answers while we wait.
-	drain(p.InFlight)
+	listener, err := runner.Socket{Path: path, Mode: s.socketMode.mode(), Group: s.socketGroup}.Listen()
+	if err != nil {
+		return cannotRun("%w", err)
+	}
+	logger.Info("listening", "socket", path, "version", version, "commit", commit, "allow_insecure", s.allowInsecure)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return cannotRun("the socket failed: %w", err)
+	case <-ctx.Done():
+	}
+	logger.Info("stopping")
+	drain, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	server.Shutdown(drain)
 	logger.Info("stopped")
 	return nil
-}
-
-// drain waits until no request was in flight for quietTime, and at most
-// drainTime.
-func drain(inFlight func() int64) {
-	const step = 10 * time.Millisecond
-	quiet := time.Duration(0)
-	for waited := time.Duration(0); waited < drainTime && quiet < quietTime; waited += step {
-		time.Sleep(step)
-		if quiet += step; inFlight() > 0 {
-			quiet = 0
-		}
-	}
 }
 
 func newLogger(s settings, w io.Writer) (*slog.Logger, error) {

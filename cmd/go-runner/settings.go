@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
 )
 
 const (
@@ -23,7 +25,10 @@ const (
 // environment and a key in the file of --config, in this order of precedence.
 type settings struct {
 	listen        string
+	socketMode    octal
+	socketGroup   string
 	confTTL       seconds
+	maxConfs      int
 	logLevel      string
 	logFormat     string
 	allowInsecure bool
@@ -52,6 +57,10 @@ func (s *seconds) Set(text string) error {
 func (s *settings) flags(f *pflag.FlagSet) {
 	s.confTTL = seconds(time.Hour)
 	f.StringVar(&s.listen, "listen", "", "Unix socket to listen on, unix:PATH (default $APISIX_LISTEN_ADDRESS)")
+	s.socketMode = octal(runner.DefaultSocketMode)
+	f.Var(&s.socketMode, "socket-mode", "mode of the socket")
+	f.StringVar(&s.socketGroup, "socket-group", "", "group of the socket, by name or number (default the process's own; for root that of the user nobody)")
+	f.IntVar(&s.maxConfs, "max-confs", runner.DefaultMaxConfs, "how many distinct configurations are kept")
 	f.Var(&s.confTTL, "conf-ttl", "how long APISIX keeps a configuration token (default $APISIX_CONF_EXPIRE_TIME, or 1h)")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "json", "json or console")

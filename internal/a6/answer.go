@@ -1,6 +1,8 @@
 package a6
 
 import (
+	"slices"
+
 	wire "github.com/api7/ext-plugin-proto/go/A6/HTTPReqCall"
 	flatbuffers "github.com/google/flatbuffers/go"
 )
@@ -34,62 +36,92 @@ type Rewrite struct {
 // EncodeAnswer builds the runner's answer to an HTTPReqCall. Where both Stop
 // and Rewrite are set, Stop wins.
 func EncodeAnswer(a Answer) []byte {
-	b := newBuilder()
+	return NewAnswerEncoder().Encode(a)
+}
+
+// AnswerEncoder builds answers to HTTPReqCalls, one after the other in the
+// same memory.
+type AnswerEncoder struct {
+	b    *flatbuffers.Builder
+	rows []flatbuffers.UOffsetT
+}
+
+// NewAnswerEncoder makes an encoder.
+func NewAnswerEncoder() *AnswerEncoder { return &AnswerEncoder{b: newBuilder()} }
+
+// maxKept is the most memory an encoder keeps for the next answer, in bytes.
+const maxKept = 256 << 10
+
+// Encode is EncodeAnswer; the result stands until the next call.
+func (e *AnswerEncoder) Encode(a Answer) []byte {
+	if cap(e.b.Bytes) > maxKept {
+		e.b = newBuilder()
+	}
+	e.b.Reset()
 	kind, action := wire.ActionNONE, flatbuffers.UOffsetT(0)
 	switch {
 	case a.Stop != nil:
-		kind, action = wire.ActionStop, encodeStop(b, a.Stop)
+		kind, action = wire.ActionStop, e.stop(a.Stop)
 	case a.Rewrite != nil:
-		kind, action = wire.ActionRewrite, encodeRewrite(b, a.Rewrite)
+		kind, action = wire.ActionRewrite, e.rewrite(a.Rewrite)
 	}
-	wire.RespStart(b)
-	wire.RespAddId(b, a.ID)
+	wire.RespStart(e.b)
+	wire.RespAddId(e.b, a.ID)
 	if action != 0 {
-		wire.RespAddActionType(b, kind)
-		wire.RespAddAction(b, action)
+		wire.RespAddActionType(e.b, kind)
+		wire.RespAddAction(e.b, action)
 	}
-	return finish(b, wire.RespEnd(b))
+	return finish(e.b, wire.RespEnd(e.b))
 }
 
-func encodeStop(b *flatbuffers.Builder, s *Stop) flatbuffers.UOffsetT {
-	headers := entryVector(b, s.Headers)
-	body := byteVector(b, s.Body)
-	wire.StopStart(b)
-	wire.StopAddStatus(b, s.Status)
+func (e *AnswerEncoder) entries(entries []Entry) flatbuffers.UOffsetT {
+	if len(entries) == 0 {
+		return 0
+	}
+	e.rows = slices.Grow(e.rows[:0], len(entries))[:len(entries)]
+	return vectorOf(e.b, entries, e.rows)
+}
+
+func (e *AnswerEncoder) stop(s *Stop) flatbuffers.UOffsetT {
+	headers := e.entries(s.Headers)
+	body := byteVector(e.b, s.Body)
+	wire.StopStart(e.b)
+	wire.StopAddStatus(e.b, s.Status)
 	if headers != 0 {
-		wire.StopAddHeaders(b, headers)
+		wire.StopAddHeaders(e.b, headers)
 	}
 	if body != 0 {
-		wire.StopAddBody(b, body)
+		wire.StopAddBody(e.b, body)
 	}
-	return wire.StopEnd(b)
+	return wire.StopEnd(e.b)
 }
 
-func encodeRewrite(b *flatbuffers.Builder, r *Rewrite) flatbuffers.UOffsetT {
+func (e *AnswerEncoder) rewrite(r *Rewrite) flatbuffers.UOffsetT {
 	var path flatbuffers.UOffsetT
 	if r.Path != "" {
-		path = b.CreateString(r.Path)
+		path = e.b.CreateString(r.Path)
 	}
-	headers := entryVector(b, r.Headers)
-	args := entryVector(b, r.Args)
-	respHeaders := entryVector(b, r.RespHeaders)
-	body := byteVector(b, r.Body)
-	wire.RewriteStart(b)
-	for _, field := range []struct {
-		at  flatbuffers.UOffsetT
-		add func(*flatbuffers.Builder, flatbuffers.UOffsetT)
-	}{
-		{path, wire.RewriteAddPath},
-		{headers, wire.RewriteAddHeaders},
-		{args, wire.RewriteAddArgs},
-		{respHeaders, wire.RewriteAddRespHeaders},
-		{body, wire.RewriteAddBody},
-	} {
-		if field.at != 0 {
-			field.add(b, field.at)
-		}
+	headers := e.entries(r.Headers)
+	args := e.entries(r.Args)
+	respHeaders := e.entries(r.RespHeaders)
+	body := byteVector(e.b, r.Body)
+	wire.RewriteStart(e.b)
+	if path != 0 {
+		wire.RewriteAddPath(e.b, path)
 	}
-	return wire.RewriteEnd(b)
+	if headers != 0 {
+		wire.RewriteAddHeaders(e.b, headers)
+	}
+	if args != 0 {
+		wire.RewriteAddArgs(e.b, args)
+	}
+	if respHeaders != 0 {
+		wire.RewriteAddRespHeaders(e.b, respHeaders)
+	}
+	if body != 0 {
+		wire.RewriteAddBody(e.b, body)
+	}
+	return wire.RewriteEnd(e.b)
 }
 
 func byteVector(b *flatbuffers.Builder, raw []byte) flatbuffers.UOffsetT {

@@ -24,7 +24,11 @@ func entryVector(b *flatbuffers.Builder, entries []Entry) flatbuffers.UOffsetT {
 	if len(entries) == 0 {
 		return 0
 	}
-	rows := make([]flatbuffers.UOffsetT, len(entries))
+	return vectorOf(b, entries, make([]flatbuffers.UOffsetT, len(entries)))
+}
+
+// vectorOf is entryVector with the memory for the rows given.
+func vectorOf(b *flatbuffers.Builder, entries []Entry, rows []flatbuffers.UOffsetT) flatbuffers.UOffsetT {
 	for i, entry := range entries {
 		name := b.CreateString(entry.Name)
 		var value flatbuffers.UOffsetT

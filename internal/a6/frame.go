@@ -38,13 +38,33 @@ var ErrTooLong = errors.New("payload is longer than 16777215 bytes, the most a f
 // where it suffices, and memory grows only as bytes arrive. The error is
 // io.EOF between frames and io.ErrUnexpectedEOF inside one.
 func ReadFrame(r *bufio.Reader, buf []byte) (Type, []byte, error) {
-	var header [headerLen]byte
-	if _, err := io.ReadFull(r, header[:]); err != nil {
+	t, size, err := ReadHeader(r)
+	if err != nil {
 		return 0, nil, err
 	}
-	left := int(header[1])<<16 | int(header[2])<<8 | int(header[3])
+	payload, err := ReadPayload(r, size, buf)
+	return t, payload, err
+}
+
+// ReadHeader reads the head of a frame: its type and the size of its payload
+// in bytes. Its errors are those of ReadFrame.
+func ReadHeader(r *bufio.Reader) (t Type, size int, err error) {
+	header, err := r.Peek(headerLen)
+	if err != nil {
+		if len(header) > 0 && errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return 0, 0, err
+	}
+	t, size = Type(header[0]), int(header[1])<<16|int(header[2])<<8|int(header[3])
+	_, err = r.Discard(headerLen)
+	return t, size, err
+}
+
+// ReadPayload reads the payload of a frame, as ReadFrame does.
+func ReadPayload(r *bufio.Reader, size int, buf []byte) ([]byte, error) {
 	payload := buf[:0]
-	for left > 0 {
+	for left := size; left > 0; {
 		step := min(left, max(readStep, cap(payload)-len(payload)))
 		start := len(payload)
 		payload = slices.Grow(payload, step)[:start+step]
@@ -52,22 +72,32 @@ func ReadFrame(r *bufio.Reader, buf []byte) (Type, []byte, error) {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
-			return 0, nil, err
+			return nil, err
 		}
 		left -= step
 	}
-	return Type(header[0]), payload, nil
+	return payload, nil
 }
 
 // WriteFrame writes one frame in one Write. It returns ErrTooLong, and writes
 // nothing, where the payload is longer than MaxPayload.
 func WriteFrame(w io.Writer, t Type, payload []byte) error {
+	frame, err := AppendFrame(nil, t, payload)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(frame)
+	return err
+}
+
+// AppendFrame appends one frame to dst. It returns ErrTooLong, and dst as it
+// was, where the payload is longer than MaxPayload.
+func AppendFrame(dst []byte, t Type, payload []byte) ([]byte, error) {
 	size := len(payload)
 	if size > MaxPayload {
-		return fmt.Errorf("frame of type %d with %d bytes: %w", t, size, ErrTooLong)
+		return dst, fmt.Errorf("frame of type %d with %d bytes: %w", t, size, ErrTooLong)
 	}
-	frame := make([]byte, 0, headerLen+size)
-	frame = append(frame, byte(t), byte(size>>16), byte(size>>8), byte(size))
-	_, err := w.Write(append(frame, payload...))
-	return err
+	dst = slices.Grow(dst, headerLen+size)
+	dst = append(dst, byte(t), byte(size>>16), byte(size>>8), byte(size))
+	return append(dst, payload...), nil
 }

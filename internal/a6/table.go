@@ -9,6 +9,10 @@ import (
 // offset, a size or a required field is wrong.
 var ErrMalformed = errors.New("malformed flatbuffer")
 
+// maxEntries bounds what one vector of entries may make us keep: APISIX shows
+// 100 headers, and arguments that fit nginx's request line.
+const maxEntries = 1 << 16
+
 // reader holds a payload and the bytes that may still be copied out of it.
 // Without that budget a small payload whose many entries point at one long
 // string would take far more memory than it brought.
@@ -29,6 +33,10 @@ type table struct {
 
 func root(buf []byte) (table, error) {
 	r := &reader{buf: buf, budget: MaxPayload}
+	return r.root()
+}
+
+func (r *reader) root() (table, error) {
 	pos, err := r.target(0)
 	if err != nil {
 		return table{}, err
@@ -143,22 +151,71 @@ func (t table) vector(index, elemSize int) (start, length int, there bool, err e
 	return pos + 4, int(count), true, nil
 }
 
-// bytes copies a vector of bytes or a string out of the payload.
-func (t table) bytes(index int) ([]byte, bool, error) {
+// view is a vector of bytes or a string where it stands in the payload.
+func (t table) view(index int) (raw []byte, there bool, err error) {
 	start, length, there, err := t.vector(index, 1)
 	if err != nil || !there {
 		return nil, false, err
 	}
-	if length > t.r.budget {
+	return t.r.buf[start : start+length : start+length], true, nil
+}
+
+// bytes copies a vector of bytes or a string out of the payload.
+func (t table) bytes(index int) ([]byte, bool, error) {
+	raw, there, err := t.view(index)
+	if err != nil || !there {
+		return nil, false, err
+	}
+	if len(raw) > t.r.budget {
 		return nil, false, ErrMalformed
 	}
-	t.r.budget -= length
-	return append([]byte{}, t.r.buf[start:start+length]...), true, nil
+	t.r.budget -= len(raw)
+	return append([]byte{}, raw...), true, nil
 }
 
 func (t table) string(index int) (string, bool, error) {
 	raw, there, err := t.bytes(index)
 	return string(raw), there, err
+}
+
+// row is the table that an element of a vector of tables points at.
+func (r *reader) row(at int) (table, error) {
+	pos, err := r.target(at)
+	if err != nil {
+		return table{}, err
+	}
+	return r.table(pos)
+}
+
+// pairs appends a vector of TextEntry to dst, in place. An entry without a
+// name is malformed.
+func (t table) pairs(index int, dst []Pair) ([]Pair, error) {
+	start, count, _, err := t.vector(index, 4)
+	if err != nil {
+		return dst, err
+	}
+	if count > maxEntries {
+		return dst, ErrMalformed
+	}
+	for i := range count {
+		row, err := t.r.row(start + 4*i)
+		if err != nil {
+			return dst, err
+		}
+		var p Pair
+		var named bool
+		if p.Name, named, err = row.view(0); err != nil {
+			return dst, err
+		}
+		if !named {
+			return dst, ErrMalformed
+		}
+		if p.Value, p.HasValue, err = row.view(1); err != nil {
+			return dst, err
+		}
+		dst = append(dst, p)
+	}
+	return dst, nil
 }
 
 // entries reads a vector of TextEntry. An entry without a name is malformed.
@@ -167,13 +224,12 @@ func (t table) entries(index int) ([]Entry, error) {
 	if err != nil || !there || count == 0 {
 		return nil, err
 	}
+	if count > maxEntries {
+		return nil, ErrMalformed
+	}
 	entries := make([]Entry, count)
 	for i := range entries {
-		pos, err := t.r.target(start + 4*i)
-		if err != nil {
-			return nil, err
-		}
-		row, err := t.r.table(pos)
+		row, err := t.r.row(start + 4*i)
 		if err != nil {
 			return nil, err
 		}

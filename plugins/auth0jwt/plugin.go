@@ -4,7 +4,6 @@
 package auth0jwt
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -160,9 +159,5 @@ func (s *settings) decide(pol *policy.Policy, r pkgHTTP.Request) (d policy.Decis
 			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Sprintf("panic: %T", caught)})
 		}
 	}()
-	ctx := r.Context()
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	return pol.Decide(&view{r: r, ctx: ctx, headers: shown(r)})
+	return pol.Decide(newView(r))
 }

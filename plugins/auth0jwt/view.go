@@ -17,55 +17,101 @@ var (
 	errNoPolicy = errors.New("the runner gave a configuration that is not this plugin's")
 )
 
-// view shows a request of the official runner to the policy.
-type view struct {
-	r       pkgHTTP.Request
-	ctx     context.Context
+// frame is what the requests of our own engine offer beside pkg/http.Request:
+// the entries as they came, and headers whose every change is sent.
+type frame interface {
+	pkgHTTP.Request
+	Frame() (headers int, stands bool)
+	FrameHeader(i int) (name, value string)
+}
+
+// newView shows a request to the policy: in place where the runner can, and
+// else from the runner's map.
+func newView(r pkgHTTP.Request) policy.Request {
+	if f, ok := r.(frame); ok {
+		if n, stands := f.Frame(); stands {
+			return &frameView{view{f}, f, n}
+		}
+	}
+	v := &mapView{view: view{r}}
+	for name, values := range r.Header().View() {
+		for _, value := range values {
+			v.headers = append(v.headers, identity.Header{Name: name, Value: value})
+		}
+	}
+	return v
+}
+
+// view is what both ways share.
+type view struct{ r pkgHTTP.Request }
+
+func (v view) Method() string                  { return v.r.Method() }
+func (v view) Args(name string) []string       { return v.r.Args()[name] }
+func (v view) Var(name string) ([]byte, error) { return v.r.Var(name) }
+
+func (v view) Context() context.Context {
+	if ctx := v.r.Context(); ctx != nil {
+		return ctx
+	}
+	return context.Background()
+}
+
+type frameView struct {
+	view
+	f frame
+	n int
+}
+
+func (v *frameView) NumHeader() int                    { return v.n }
+func (v *frameView) Header(i int) (name, value string) { return v.f.FrameHeader(i) }
+
+// mapView is the runner's map as a list: one entry per value.
+type mapView struct {
+	view
 	headers []identity.Header
 }
 
-var _ policy.Request = (*view)(nil)
+func (v *mapView) NumHeader() int { return len(v.headers) }
 
-// shown flattens the runner's map: one entry per value.
-func shown(r pkgHTTP.Request) []identity.Header {
-	var entries []identity.Header
-	for name, values := range r.Header().View() {
-		for _, v := range values {
-			entries = append(entries, identity.Header{Name: name, Value: v})
-		}
-	}
-	return entries
-}
-
-func (v *view) Context() context.Context { return v.ctx }
-func (v *view) Method() string           { return v.r.Method() }
-func (v *view) NumHeader() int           { return len(v.headers) }
-
-func (v *view) Header(i int) (name, value string) {
+func (v *mapView) Header(i int) (name, value string) {
 	return v.headers[i].Name, v.headers[i].Value
 }
 
-func (v *view) Args(name string) []string       { return v.r.Args()[name] }
-func (v *view) Var(name string) ([]byte, error) { return v.r.Var(name) }
-
-// apply hands edits to the runner. The official runner compares the first
-// value of a header with what came in and sends nothing when they are equal,
-// so that a client who sends the right value first would keep the others. An
-// entry under another spelling of the same name is new to it: it sends the
-// deletion, and then the value.
+// apply hands edits to the runner.
 func apply(e identity.Edits, r pkgHTTP.Request) {
 	if len(e.DeleteHeaders) > 0 || len(e.SetHeaders) > 0 {
-		headers := r.Header().View()
-		for _, name := range e.DeleteHeaders {
-			delete(headers, name)
-		}
-		for _, h := range e.SetHeaders {
-			delete(headers, http.CanonicalHeaderKey(h.Name))
-			headers[unlikeCanonical(h.Name)] = []string{h.Value}
+		if _, exact := r.(frame); exact {
+			applyExactly(e, r.Header())
+		} else {
+			applyToMap(e, r.Header().View())
 		}
 	}
 	for _, name := range e.DeleteArgs {
 		delete(r.Args(), name)
+	}
+}
+
+func applyExactly(e identity.Edits, headers pkgHTTP.Header) {
+	for _, name := range e.DeleteHeaders {
+		headers.Del(name)
+	}
+	for _, h := range e.SetHeaders {
+		headers.Set(h.Name, h.Value)
+	}
+}
+
+// applyToMap works around the official runner: it compares the first value of
+// a header with what came in and sends nothing when they are equal, so that a
+// client who sends the right value first would keep the others. An entry under
+// another spelling of the same name is new to it: it sends the deletion, and
+// then the value.
+func applyToMap(e identity.Edits, headers http.Header) {
+	for _, name := range e.DeleteHeaders {
+		delete(headers, name)
+	}
+	for _, h := range e.SetHeaders {
+		delete(headers, http.CanonicalHeaderKey(h.Name))
+		headers[unlikeCanonical(h.Name)] = []string{h.Value}
 	}
 }
 

@@ -2,155 +2,177 @@ package issuer
 
 import (
 	"encoding/json"
-	"maps"
+	"io"
+	"mime"
 	"net/http"
-	"strconv"
+	"strings"
 )
 
-// fault is how an endpoint misbehaves.
-type fault struct {
-	Path   string `json:"path"`   // jwks or discovery
-	Fault  string `json:"fault"`  // status, html, truncated, reset, redirect, empty, wrong_issuer or none
-	Status int    `json:"status"` // for status; 0 is 500
-}
+const (
+	maxBody          = 1 << 20 // bytes of a request
+	machineExpiresIn = 86400   // seconds, Auth0's default for an API
+)
 
 func (i *Issuer) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]string{"kind": "issuer", "url": i.url})
+		writeJSON(w, http.StatusOK, map[string]string{"kind": "issuer", "url": i.url})
 	})
-	mux.HandleFunc("GET /.well-known/openid-configuration", i.discovery)
-	mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, _ *http.Request) {
-		i.mu.Lock()
-		set := i.keySet()
-		i.mu.Unlock()
-		i.answer(w, "jwks", set, map[string]any{"keys": []any{}})
-	})
-	mux.HandleFunc("POST /oauth/token", i.clientCredentials)
-	mux.HandleFunc("POST /mint", func(w http.ResponseWriter, r *http.Request) {
-		var req MintRequest
-		if !readJSON(w, r, &req) {
-			return
-		}
-		i.issue(w, req)
-	})
+	i.endpoint(mux, "discovery", "/.well-known/openid-configuration", &i.counters.Discovery, i.discovery)
+	i.endpoint(mux, "jwks", "/.well-known/jwks.json", &i.counters.JWKS, i.keySet)
+	mux.HandleFunc("POST /oauth/token", i.token)
+	mux.HandleFunc("POST /mint", i.mint)
 	mux.HandleFunc("POST /control/rotate", func(w http.ResponseWriter, _ *http.Request) {
 		if err := i.Rotate(); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
+			refuse(w, http.StatusInternalServerError, "server_error", err.Error())
 		}
 	})
 	mux.HandleFunc("POST /control/revoke", func(http.ResponseWriter, *http.Request) { i.Revoke() })
 	mux.HandleFunc("POST /control/fault", func(w http.ResponseWriter, r *http.Request) {
-		var f fault
-		if !readJSON(w, r, &f) {
-			return
+		var f Fault
+		err := readJSON(w, r, &f)
+		if err == nil {
+			err = i.SetFault(f)
 		}
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		i.faults[f.Path] = f
+		if err != nil {
+			refuse(w, http.StatusBadRequest, "invalid_request", err.Error())
+		}
 	})
 	mux.HandleFunc("GET /control/counters", func(w http.ResponseWriter, _ *http.Request) {
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		writeJSON(w, maps.Clone(i.counters))
+		writeJSON(w, http.StatusOK, i.Counters())
 	})
 	return mux
 }
 
-func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
-	document := map[string]any{
-		"issuer": i.url, "jwks_uri": i.url + ".well-known/jwks.json", "token_endpoint": i.url + "oauth/token",
-		"id_token_signing_alg_values_supported": []string{"RS256"},
+// endpoint serves a document that can have a fault, and what a redirect of it
+// leads to: the good document, so that whoever follows gives itself away.
+func (i *Issuer) endpoint(mux *http.ServeMux, name, path string, counter *int, document func() map[string]any) {
+	empty := map[string]any{}
+	if name == "jwks" {
+		empty["keys"] = []any{}
 	}
-	i.answer(w, "discovery", document, map[string]any{})
+	mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+		i.count(counter)
+		i.answer(w, r, name, endpoint{document: document(), empty: empty, elsewhere: i.url + "elsewhere/" + name})
+	})
+	mux.HandleFunc("GET /elsewhere/"+name, func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, document())
+	})
 }
 
-// answer writes an endpoint's document, or its fault.
-func (i *Issuer) answer(w http.ResponseWriter, path string, document, empty map[string]any) {
-	i.mu.Lock()
-	i.counters[path]++
-	f := i.faults[path]
-	i.mu.Unlock()
-	switch f.Fault {
-	case "status":
-		if f.Status == 0 {
-			f.Status = http.StatusInternalServerError
-		}
-		w.WriteHeader(f.Status)
-	case "html":
-		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write([]byte("<html><body>maintenance</body></html>"))
-	case "truncated":
-		body, _ := json.Marshal(document)
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		_, _ = w.Write(body[:len(body)/2])
-		panic(http.ErrAbortHandler)
-	case "reset":
-		panic(http.ErrAbortHandler)
-	case "redirect":
-		w.Header().Set("Location", i.url+"elsewhere")
-		w.WriteHeader(http.StatusFound)
-	case "empty":
-		writeJSON(w, empty)
-	case "wrong_issuer":
-		document["issuer"] = "https://elsewhere.example/"
-		writeJSON(w, document)
+func (i *Issuer) discovery() map[string]any {
+	return map[string]any{
+		"issuer":                                i.url,
+		"authorization_endpoint":                i.url + "authorize",
+		"token_endpoint":                        i.url + "oauth/token",
+		"jwks_uri":                              i.url + ".well-known/jwks.json",
+		"response_types_supported":              []string{"code"},
+		"subject_types_supported":               []string{"public"},
+		"grant_types_supported":                 []string{"client_credentials"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
+		"id_token_signing_alg_values_supported": []string{"HS256", "RS256", "PS256"},
+	}
+}
+
+// mint answers POST /mint: any token that a test asks for.
+func (i *Issuer) mint(w http.ResponseWriter, r *http.Request) {
+	i.count(&i.counters.Mint)
+	var req MintRequest
+	if err := readJSON(w, r, &req); err != nil {
+		refuse(w, http.StatusBadRequest, "invalid_request", err.Error())
+		return
+	}
+	i.issue(w, req)
+}
+
+// tokenRequest is a client_credentials grant (RFC 6749 section 4.4) with
+// Auth0's audience.
+type tokenRequest struct {
+	GrantType string `json:"grant_type"`
+	ClientID  string `json:"client_id"`
+	Audience  string `json:"audience"`
+	Scope     string `json:"scope"`
+}
+
+// token answers POST /oauth/token. Every client is known and its secret right.
+func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
+	i.count(&i.counters.Token)
+	req, err := readTokenRequest(w, r)
+	switch {
+	case err != nil:
+		refuse(w, http.StatusBadRequest, "invalid_request", "the body is neither the JSON nor the form that is asked for")
+	case req.GrantType != "client_credentials":
+		refuse(w, http.StatusBadRequest, "unsupported_grant_type", "grant_type: give client_credentials")
+	case req.ClientID == "":
+		refuse(w, http.StatusUnauthorized, "invalid_client", "client_id: give one")
+	case req.Audience == "":
+		refuse(w, http.StatusBadRequest, "invalid_request", "audience: give the API's identifier")
 	default:
-		writeJSON(w, document)
+		scopes := strings.Fields(req.Scope)
+		claims := map[string]any{
+			"sub": req.ClientID + "@clients", "aud": req.Audience, "azp": req.ClientID,
+			"gty": "client-credentials", "permissions": append([]string{}, scopes...),
+		}
+		if len(scopes) > 0 {
+			claims["scope"] = strings.Join(scopes, " ")
+		}
+		i.issue(w, MintRequest{Claims: claims, ExpiresIn: machineExpiresIn})
 	}
 }
 
-// clientCredentials is Auth0's token endpoint for machines (RFC 6749 section
-// 4.4); it takes every client.
-func (i *Issuer) clientCredentials(w http.ResponseWriter, r *http.Request) {
-	req := struct {
-		GrantType string `json:"grant_type"`
-		ClientID  string `json:"client_id"`
-		Audience  string `json:"audience"`
-		Scope     string `json:"scope"`
-	}{r.FormValue("grant_type"), r.FormValue("client_id"), r.FormValue("audience"), r.FormValue("scope")}
-	if req.GrantType == "" && !readJSON(w, r, &req) {
-		return
+func readTokenRequest(w http.ResponseWriter, r *http.Request) (tokenRequest, error) {
+	var req tokenRequest
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/json" {
+		if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+			return req, err
+		}
+	} else {
+		if err := r.ParseForm(); err != nil {
+			return req, err
+		}
+		form := r.PostForm
+		req = tokenRequest{form.Get("grant_type"), form.Get("client_id"), form.Get("audience"), form.Get("scope")}
 	}
-	if req.GrantType != "client_credentials" || req.ClientID == "" || req.Audience == "" {
-		http.Error(w, `{"error":"invalid_request"}`, http.StatusBadRequest)
-		return
+	if id, _, ok := r.BasicAuth(); ok {
+		req.ClientID = id
 	}
-	claims := map[string]any{
-		"sub": req.ClientID + "@clients", "aud": req.Audience, "azp": req.ClientID, "gty": "client-credentials",
-	}
-	if req.Scope != "" {
-		claims["scope"] = req.Scope
-	}
-	i.issue(w, MintRequest{Claims: claims})
+	return req, nil
 }
 
 func (i *Issuer) issue(w http.ResponseWriter, req MintRequest) {
 	token, err := i.Mint(req)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		refuse(w, http.StatusBadRequest, "invalid_request", err.Error())
 		return
 	}
-	i.mu.Lock()
-	i.counters["token"]++
-	i.mu.Unlock()
-	expires := req.ExpiresIn
-	if expires == 0 {
-		expires = 3600
+	answer := map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": req.lifetime()}
+	if scope, ok := req.Claims["scope"]; ok {
+		answer["scope"] = scope
 	}
-	writeJSON(w, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": expires})
+	w.Header().Set("Cache-Control", "no-store") // RFC 6749 section 5.1
+	writeJSON(w, http.StatusOK, answer)
 }
 
-func readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(v); err != nil {
-		http.Error(w, "the body is not the JSON asked for", http.StatusBadRequest)
-		return false
+// readJSON takes no member that it does not know, so that a misspelt one in a
+// test is noticed, and keeps numbers as they are written.
+func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	dec.DisallowUnknownFields()
+	dec.UseNumber()
+	if err := dec.Decode(v); err != nil && err != io.EOF { // no body asks for the defaults
+		return err
 	}
-	return true
+	return nil
 }
 
-func writeJSON(w http.ResponseWriter, v any) {
+func refuse(w http.ResponseWriter, status int, code, description string) {
+	writeJSON(w, status, map[string]string{"error": code, "error_description": description})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	// An error here is the client gone; there is nobody left to tell.
 	_ = json.NewEncoder(w).Encode(v)
 }

@@ -1,0 +1,172 @@
+package issuer
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	previous = iota
+	current
+	next
+)
+
+var generationNames = []string{"previous", "current", "next"}
+
+// rsaFamily signs RS* and PS*; the other families are named after their alg.
+const rsaFamily = "RSA"
+
+// families are in the order of the set.
+var families = []string{rsaFamily, "ES256", "ES384", "ES512", "EdDSA"}
+
+var curves = map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()}
+
+// generation is the keys that are rotated together, one for each family.
+type generation struct {
+	signers     map[string]crypto.Signer
+	certificate []byte // DER, of the RSA key: Auth0 publishes one
+}
+
+func newGeneration() (*generation, error) {
+	g := &generation{signers: map[string]crypto.Signer{}}
+	for alg, curve := range curves {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		g.signers[alg] = key
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	g.signers["EdDSA"] = ed
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	g.signers[rsaFamily] = key
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "issuer.test"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().AddDate(10, 0, 0),
+	}
+	g.certificate, err = x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return g, err
+}
+
+func newGenerations(n int) ([]*generation, error) {
+	made, errs := make([]*generation, n), make([]error, n)
+	var all sync.WaitGroup
+	for at := range made {
+		all.Go(func() { made[at], errs[at] = newGeneration() })
+	}
+	all.Wait()
+	return made, errors.Join(errs...)
+}
+
+// SigningKey is a private key of the issuer.
+type SigningKey struct {
+	Kid        string
+	Alg        string // as published; "" fits RS* and PS* alike
+	Generation string // previous, current or next
+	Private    crypto.Signer
+}
+
+// SigningKeys are the keys of the set in its order, for tests that sign texts
+// of their own. An RSA key is published twice: for RS256 as Auth0 does, and
+// without alg, so that RS384, RS512 and PS* have a key to verify with.
+func (i *Issuer) SigningKeys() []SigningKey {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var keys []SigningKey
+	i.eachPublished(func(which int, family, alg string) {
+		keys = append(keys, SigningKey{
+			Kid: i.kid(which, family, alg), Alg: alg,
+			Generation: generationNames[which], Private: i.generations[which].signers[family],
+		})
+	})
+	return keys
+}
+
+// keySet is the JWKS document (RFC 7517).
+func (i *Issuer) keySet() map[string]any {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	keys := []any{}
+	i.eachPublished(func(which int, family, alg string) {
+		keys = append(keys, i.generations[which].jwk(i.kid(which, family, alg), family, alg))
+	})
+	return map[string]any{"keys": keys}
+}
+
+// eachPublished visits the set; the lock is held.
+func (i *Issuer) eachPublished(visit func(which int, family, alg string)) {
+	for which := range i.generations {
+		if which == previous && i.revoked {
+			continue
+		}
+		for _, family := range families {
+			if family == rsaFamily {
+				visit(which, family, "RS256")
+				visit(which, family, "")
+				continue
+			}
+			visit(which, family, family)
+		}
+	}
+}
+
+// kid names a key for alg; the lock is held.
+func (i *Issuer) kid(which int, family, alg string) string {
+	name := strings.ToLower(family)
+	if family == rsaFamily && alg != "RS256" {
+		name = "rsa-any"
+	}
+	return fmt.Sprintf("%s-%d", name, i.serial+which)
+}
+
+func (g *generation) jwk(kid, family, alg string) map[string]any {
+	key := map[string]any{"kid": kid, "use": "sig"}
+	if alg != "" {
+		key["alg"] = alg
+	}
+	switch public := g.signers[family].Public().(type) {
+	case *rsa.PublicKey:
+		key["kty"] = "RSA"
+		key["n"], key["e"] = encode(public.N.Bytes()), encode(big.NewInt(int64(public.E)).Bytes())
+		if alg != "" {
+			thumbprint := sha1.Sum(g.certificate) // RFC 7517 section 4.8 names SHA-1
+			key["x5t"] = encode(thumbprint[:])
+			key["x5c"] = []string{base64.StdEncoding.EncodeToString(g.certificate)}
+		}
+	case *ecdsa.PublicKey:
+		half := (public.Params().BitSize + 7) / 8
+		point, err := public.Bytes() // 4, x, y (SEC 1 section 2.3.3)
+		if err != nil {
+			panic(err) // the key was made by newGeneration: its point is on the curve
+		}
+		key["kty"], key["crv"] = "EC", public.Params().Name
+		key["x"], key["y"] = encode(point[1:1+half]), encode(point[1+half:])
+	case ed25519.PublicKey:
+		key["kty"], key["crv"], key["x"] = "OKP", "Ed25519", encode(public)
+	}
+	return key
+}
+
+func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
