@@ -9,7 +9,7 @@ CA_BUNDLE ?= /etc/ssl/certs/ca-certificates.crt
 COMPOSE   ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 # The end-to-end suite runs alone; everything else is a unit.
 UNITS      = $(shell $(GO) list ./... | grep -v '/ci$$')
-E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)'
+E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)' RUNNER='$(RUNNER)'
 
 .DEFAULT_GOAL := help
 .PHONY: help build run up down check unit e2e test compose-config bench fuzz image vulncheck clean
@@ -45,6 +45,7 @@ e2e: ## end to end, on the gateway double or with GATEWAY= ADMIN= on a real APIS
 test: check unit compose-config ## everything CI runs
 	$(MAKE) e2e
 	$(MAKE) e2e MODE=cmd
+	$(MAKE) e2e RUNNER=official
 	$(MAKE) run ARGS=--once
 
 compose-config: ## docker-compose.yml is clean, in both profiles
@@ -52,7 +53,7 @@ compose-config: ## docker-compose.yml is clean, in both profiles
 	  docker-compose config -q && docker-compose --profile cmd config -q && echo "docker-compose.yml is clean"; \
 	else echo "docker-compose.yml was not checked: install docker-compose"; fi
 
-bench: ## Go benchmarks
+bench: ## Go benchmarks, the engine beside the official runner among them
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## every fuzz target for FUZZTIME (30s)

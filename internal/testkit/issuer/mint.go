@@ -102,17 +102,17 @@ func (i *Issuer) signingKey(r MintRequest) (key any, kid string, err error) {
 	case strings.HasPrefix(alg, "RS"), strings.HasPrefix(alg, "PS"):
 		family = rsaFamily
 	}
-	signers := i.rogue
-	if r.Key != "rogue" {
-		signers = func() (*generation, error) { return i.generations[which], nil }
-	} else if _, err := i.rogue(); err != nil { // made before the lock
-		return nil, "", err
+	var rogue *generation
+	if r.Key == "rogue" {
+		if rogue, err = i.rogue(); err != nil { // made before the lock
+			return nil, "", err
+		}
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	g, err := signers()
-	if err != nil {
-		return nil, "", err
+	g := i.generations[which]
+	if rogue != nil {
+		g = rogue
 	}
 	return g.signers[family], i.kid(which, family, alg), nil
 }

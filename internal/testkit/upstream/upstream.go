@@ -4,10 +4,11 @@ package upstream
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -16,46 +17,55 @@ const maxEcho = 64 << 10 // bytes of a body that are sent back
 
 // Echo is the answer to every request.
 type Echo struct {
-	Kind       string              `json:"kind"`
+	Kind       string              `json:"kind"` // "upstream"
 	Method     string              `json:"method"`
 	Host       string              `json:"host"`
-	Path       string              `json:"path"`
-	Query      string              `json:"query"`
-	Headers    map[string][]string `json:"headers"`
-	Body       string              `json:"body"`
+	Path       string              `json:"path"`    // as it was sent, up to the first "?"
+	Query      string              `json:"query"`   // as it was sent, without the "?"
+	Headers    map[string][]string `json:"headers"` // names in Go's letter case, without Host
+	Body       string              `json:"body"`    // the first 64 KiB; what is not UTF-8 is U+FFFD
 	BodyLength int64               `json:"body_length"`
 }
 
 // Upstream is a running echo server.
 type Upstream struct {
 	server   http.Server
+	served   chan struct{} // closed when the server ended
 	address  string
 	requests atomic.Int64
 }
 
 // Start listens on addr, such as "127.0.0.1:0". GET /healthz and GET
-// /control/counters answer for the server itself; all else is echoed.
+// /control/counters answer for the server itself; all else is echoed. The
+// error says that addr is taken.
 func Start(addr string) (*Upstream, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("upstream: %w", err)
 	}
-	u := &Upstream{address: l.Addr().String()}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]string{"kind": "upstream"})
-	})
-	mux.HandleFunc("GET /control/counters", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]int64{"requests": u.requests.Load()})
-	})
-	mux.HandleFunc("/", u.echo)
-	u.server = http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20}
+	u := &Upstream{address: l.Addr().String(), served: make(chan struct{})}
+	u.server = http.Server{
+		Handler: http.HandlerFunc(u.answer), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20,
+		DisableGeneralOptionsHandler: true, // OPTIONS * is echoed too
+	}
 	go func() {
-		if err := u.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			panic(err)
-		}
+		defer close(u.served)
+		_ = u.server.Serve(l) // ends at Close only: net/http retries what passes
 	}()
 	return u, nil
+}
+
+// answer is no http.ServeMux: that redirects //x and /../x, which are what the
+// upstream must show.
+func (u *Upstream) answer(w http.ResponseWriter, r *http.Request) {
+	switch r.Method + " " + r.RequestURI {
+	case "GET /healthz":
+		writeJSON(w, map[string]string{"kind": "upstream", "url": u.URL()})
+	case "GET /control/counters":
+		writeJSON(w, map[string]int64{"requests": u.Requests()})
+	default:
+		u.echo(w, r)
+	}
 }
 
 // URL is where it listens, without a slash at the end.
@@ -64,8 +74,15 @@ func (u *Upstream) URL() string { return "http://" + u.address }
 // Node is its host and port, as a route names it.
 func (u *Upstream) Node() string { return u.address }
 
-// Close ends it.
-func (u *Upstream) Close() error { return u.server.Close() }
+// Requests is how many it echoed so far.
+func (u *Upstream) Requests() int64 { return u.requests.Load() }
+
+// Close ends it, with every connection.
+func (u *Upstream) Close() error {
+	err := u.server.Close()
+	<-u.served
+	return err
+}
 
 func (u *Upstream) echo(w http.ResponseWriter, r *http.Request) {
 	u.requests.Add(1)
@@ -79,8 +96,9 @@ func (u *Upstream) echo(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body was cut short", http.StatusBadRequest)
 		return
 	}
+	path, query, _ := strings.Cut(r.RequestURI, "?")
 	writeJSON(w, Echo{
-		Kind: "upstream", Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
+		Kind: "upstream", Method: r.Method, Host: r.Host, Path: path, Query: query,
 		Headers: r.Header, Body: string(head), BodyLength: int64(len(head)) + rest,
 	})
 }

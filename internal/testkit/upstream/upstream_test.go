@@ -1,0 +1,123 @@
+package upstream_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/upstream"
+)
+
+func start(t *testing.T) *upstream.Upstream {
+	t.Helper()
+	u, err := upstream.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := u.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return u
+}
+
+// send writes the request as it stands, so that nothing tidies it up.
+func send(t *testing.T, u *upstream.Upstream, request string, into any) {
+	t.Helper()
+	conn, err := net.Dial("tcp", u.Node())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("got %s", resp.Status)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEchoesWhatItReceived(t *testing.T) {
+	u := start(t)
+	long := strings.Repeat("x", 65<<10)
+	for _, tc := range []struct {
+		name, request string
+		want          upstream.Echo
+	}{
+		{
+			"repeated headers apart", "GET /a HTTP/1.1\r\nHost: h\r\nX-User-Id: a\r\nx-user-id: b\r\n\r\n",
+			upstream.Echo{Method: "GET", Path: "/a", Headers: map[string][]string{"X-User-Id": {"a", "b"}}},
+		},
+		{
+			"an underscore is no dash", "GET /a HTTP/1.1\r\nHost: h\r\nX_User_Id: a\r\n\r\n",
+			upstream.Echo{Method: "GET", Path: "/a", Headers: map[string][]string{"X_user_id": {"a"}}},
+		},
+		{
+			"escapes in path and query stay", "GET /a%2Fb%20c?q=%20&q=+ HTTP/1.1\r\nHost: h\r\n\r\n",
+			upstream.Echo{Method: "GET", Path: "/a%2Fb%20c", Query: "q=%20&q=+", Headers: map[string][]string{}},
+		},
+		{
+			"a path is not cleaned", "GET //a/../b/./c HTTP/1.1\r\nHost: h\r\n\r\n",
+			upstream.Echo{Method: "GET", Path: "//a/../b/./c", Headers: map[string][]string{}},
+		},
+		{
+			"OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
+			upstream.Echo{Method: "OPTIONS", Path: "*", Headers: map[string][]string{}},
+		},
+		{
+			"a body", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi",
+			upstream.Echo{Method: "POST", Path: "/a", Headers: map[string][]string{"Content-Length": {"2"}}, Body: "hi", BodyLength: 2},
+		},
+		{
+			"the first 64 KiB of a long body", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 66560\r\n\r\n" + long,
+			upstream.Echo{Method: "POST", Path: "/a", Headers: map[string][]string{"Content-Length": {"66560"}}, Body: long[:64<<10], BodyLength: 66560},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.want.Kind, tc.want.Host = "upstream", "h"
+			var got upstream.Echo
+			send(t, u, tc.request, &got)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCountsEchoesOnly(t *testing.T) {
+	u := start(t)
+	var health map[string]string
+	send(t, u, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n", &health)
+	if diff := cmp.Diff(map[string]string{"kind": "upstream", "url": u.URL()}, health); diff != "" {
+		t.Error(diff)
+	}
+	var echo upstream.Echo
+	send(t, u, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n", &echo)
+	send(t, u, "POST /healthz HTTP/1.1\r\nHost: h\r\n\r\n", &echo)
+	var counters map[string]int64
+	send(t, u, "GET /control/counters HTTP/1.1\r\nHost: h\r\n\r\n", &counters)
+	if diff := cmp.Diff(map[string]int64{"requests": 2}, counters); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSaysThatAnAddressIsTaken(t *testing.T) {
+	if u, err := upstream.Start(start(t).Node()); err == nil {
+		t.Error("started twice on one address", u.Close())
+	}
+}
