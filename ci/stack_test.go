@@ -37,6 +37,8 @@ type stack struct {
 	// nothing else does; nil where the suite does not know the process.
 	signal func(syscall.Signal) error
 	revive func() error
+	// pid is the runner's process; nil where the suite does not know it.
+	pid func() (int, error)
 
 	dir       string
 	processes []*process
@@ -82,6 +84,7 @@ func (s *stack) startAll(mode string) error {
 	case "cmd":
 		s.name, s.restarts = "the gateway double with ext-plugin.cmd", 3
 		args = append(args, "--cmd", s.binary("go-runner")+" run --allow-insecure")
+		s.pid = s.child
 		s.signal, s.revive = s.signalChild, func() error { return nil }
 		s.restart = func() error { return s.signalChild(syscall.SIGKILL) }
 	default:
@@ -115,6 +118,7 @@ func (s *stack) startSidecar(socket string) error {
 		})
 	}
 	s.signal = func(sig syscall.Signal) error { return runner.cmd.Process.Signal(sig) }
+	s.pid = func() (int, error) { return runner.cmd.Process.Pid, nil }
 	s.restart = func() error {
 		runner.kill()
 		return s.revive()
@@ -122,18 +126,26 @@ func (s *stack) startSidecar(socket string) error {
 	return s.revive()
 }
 
-// signalChild signals the runner that the double started itself.
-func (s *stack) signalChild(sig syscall.Signal) error {
+// child is the runner that the double started itself.
+func (s *stack) child() (pid int, err error) {
 	var runner struct {
 		PID int `json:"pid"`
 	}
 	if err := getJSON(s.admin+"/double/runner", &runner); err != nil {
-		return err
+		return 0, err
 	}
 	if runner.PID <= 1 {
-		return fmt.Errorf("the double names no runner: pid %d", runner.PID)
+		return 0, fmt.Errorf("the double names no runner: pid %d", runner.PID)
 	}
-	return syscall.Kill(runner.PID, sig)
+	return runner.PID, nil
+}
+
+func (s *stack) signalChild(sig syscall.Signal) error {
+	pid, err := s.child()
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, sig)
 }
 
 // startAround uses a gateway that runs already.

@@ -58,7 +58,13 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := auth0jwt.New(auth0jwt.Options{AllowInsecure: s.allowInsecure, MaxStale: s.maxStale, Logger: logger})
+	roots, err := authorities(s.caFile)
+	if err != nil {
+		return err
+	}
+	p := auth0jwt.New(auth0jwt.Options{
+		AllowInsecure: s.allowInsecure, MaxStale: s.maxStale, RootCAs: roots, Logger: logger,
+	})
 	defer p.Close()
 	server, err := runner.New(runner.Options{
 		Plugins:  []plugin.Plugin{p},
@@ -69,6 +75,11 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	if err != nil {
 		return cannotRun("%w", err)
 	}
+	stopAdmin, err := serveAdmin(s, p, server, logger)
+	if err != nil {
+		return err
+	}
+	defer stopAdmin()
 	listener, err := runner.Socket{Path: path, Mode: s.socketMode.mode(), Group: s.socketGroup}.Listen()
 	if err != nil {
 		return cannotRun("%w", err)

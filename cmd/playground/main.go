@@ -25,6 +25,14 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	if err := command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "playground: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
 	var tour tour
 	root := &cobra.Command{
 		Use:           "playground",
@@ -32,25 +40,24 @@ func main() {
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return tour.run(cmd.Context(), os.Stdout) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return tour.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
 	}
-	root.Flags().StringVar(&tour.runner, "runner", "bin/go-runner", "the runner's binary")
+	root.Flags().StringVar(&tour.binary, "runner", "bin/go-runner", "the runner's binary")
 	root.Flags().BoolVar(&tour.once, "once", false, "send the requests, check every answer, and end")
 	root.AddCommand(issuerCommand(), upstreamCommand(), gatewayCommand(), healthCommand())
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "playground: "+err.Error())
-		os.Exit(1)
-	}
+	return root
 }
 
 // serve says in one JSON line that a server is ready, and waits for a signal.
-func serve(ctx context.Context, ready map[string]string, server io.Closer) error {
+func serve(cmd *cobra.Command, ready map[string]string, server io.Closer) error {
 	line, err := json.Marshal(ready)
 	if err != nil {
 		return err
 	}
-	fmt.Println(string(line))
-	<-ctx.Done()
+	fmt.Fprintln(cmd.OutOrStdout(), string(line))
+	<-cmd.Context().Done()
 	return server.Close()
 }
 
@@ -63,7 +70,7 @@ func issuerCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), map[string]string{"ready": "issuer", "url": i.URL()}, i)
+			return serve(cmd, map[string]string{"ready": "issuer", "url": i.URL()}, i)
 		},
 	}
 	cmd.Flags().StringVar(&opt.Addr, "addr", "127.0.0.1:0", "where to listen")
@@ -80,7 +87,7 @@ func upstreamCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), map[string]string{"ready": "upstream", "url": u.URL()}, u)
+			return serve(cmd, map[string]string{"ready": "upstream", "url": u.URL()}, u)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "where to listen")
@@ -94,12 +101,12 @@ func gatewayCommand() *cobra.Command {
 		Use: "gateway", Short: "A double of APISIX that speaks its wire protocol", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opt.Cmd = strings.Fields(runner)
-			opt.Log = os.Stderr
+			opt.Log = cmd.ErrOrStderr()
 			g, err := gateway.Start(opt)
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), map[string]string{"ready": "gateway", "url": g.URL(), "admin": g.AdminURL()}, g)
+			return serve(cmd, map[string]string{"ready": "gateway", "url": g.URL(), "admin": g.AdminURL()}, g)
 		},
 	}
 	f := cmd.Flags()
@@ -107,6 +114,8 @@ func gatewayCommand() *cobra.Command {
 	f.StringVar(&opt.AdminAddr, "admin-addr", "127.0.0.1:9180", "where the Admin API listens")
 	f.StringVar(&opt.SocketPath, "socket", "", "a runner's socket (ext-plugin.path_for_test)")
 	f.StringVar(&runner, "cmd", "", "a runner's command line (ext-plugin.cmd), instead of --socket")
+	cmd.MarkFlagsOneRequired("socket", "cmd")
+	cmd.MarkFlagsMutuallyExclusive("socket", "cmd")
 	f.IntVar(&opt.Workers, "workers", 2, "worker processes to double")
 	f.StringVar(&opt.AdminKey, "admin-key", "", "the X-API-KEY of the Admin API; none asked where empty")
 	return cmd

@@ -15,7 +15,7 @@ const module = "github.com/apisix-auth0-jwt/apisix-auth0-jwt/"
 // layers are the product's packages from the top down; each may import only
 // what its own line names, and the official runner only where it says so.
 var layers = map[string][]string{
-	"cmd/go-runner":             {"plugins/auth0jwt", "internal/a6", "internal/runner", officialRunner},
+	"cmd/go-runner":             {"plugins/auth0jwt", "internal/a6", "internal/jwks", "internal/runner", "internal/telemetry", officialRunner},
 	"cmd/playground":            {"internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
 	"plugins/auth0jwt/register": {"plugins/auth0jwt", officialRunner},
 	"plugins/auth0jwt":          {"internal/config", "internal/identity", "internal/jwks", "internal/policy", "internal/refusal", officialRunner},
@@ -29,6 +29,7 @@ var layers = map[string][]string{
 	"internal/claim":            {},
 	"internal/refusal":          {},
 	"internal/strictjson":       {},
+	"internal/telemetry":        {},
 	"internal/a6":               {},
 	"internal/archtest":         {},
 	"internal/testkit/gateway":  {"internal/a6"},

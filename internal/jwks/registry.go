@@ -4,10 +4,13 @@
 package jwks
 
 import (
+	"cmp"
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 	"weak"
@@ -26,6 +29,9 @@ type Options struct {
 	// MaxStale is how long keys stay in use after the last good fetch; 0
 	// means 24 h.
 	MaxStale time.Duration
+	// RootCAs are trusted for issuers' certificates; nil is the system's. The
+	// registry's own transport alone heeds them.
+	RootCAs *x509.CertPool
 	// Logger gets one line for each change between healthy and failing; nil
 	// means slog.Default.
 	Logger *slog.Logger
@@ -80,6 +86,24 @@ func (r *Registry) shared(src Source) *Provider {
 	r.providers[src] = weak.Make(p)
 	runtime.AddCleanup(p, r.forget, src)
 	return p
+}
+
+// Statuses are the states of all providers in use, by issuer.
+func (r *Registry) Statuses() []Status {
+	r.mu.Lock()
+	var awake []*Provider
+	for _, held := range r.providers {
+		if p := held.Value(); p != nil && !p.asleep.Load() {
+			awake = append(awake, p)
+		}
+	}
+	r.mu.Unlock()
+	statuses := make([]Status, len(awake))
+	for i, p := range awake {
+		statuses[i] = p.Status()
+	}
+	slices.SortFunc(statuses, func(a, b Status) int { return cmp.Compare(a.Issuer, b.Issuer) })
+	return statuses
 }
 
 // forget drops a source whose provider is gone, unless it has a new one.

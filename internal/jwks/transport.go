@@ -25,7 +25,7 @@ func (r *Registry) client(src Source) *http.Client {
 	if transport == nil {
 		own := r.own[src.SSLVerify]
 		if own == nil {
-			own = newOwnTransport(src.SSLVerify, r.opt.AllowInsecure)
+			own = newOwnTransport(src.SSLVerify, r.opt)
 			r.own[src.SSLVerify] = own
 		}
 		transport = own
@@ -46,16 +46,17 @@ type ownTransport struct {
 	direct, proxied *http.Transport
 }
 
-func newOwnTransport(verify, allowInsecure bool) *ownTransport {
+func newOwnTransport(verify bool, opt Options) *ownTransport {
 	dialer := &net.Dialer{Timeout: connectAtMost}
-	if !allowInsecure {
+	if !opt.AllowInsecure {
 		dialer.Control = publicOnly
 	}
 	direct := &http.Transport{
 		DialContext: dialer.DialContext,
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
-			InsecureSkipVerify: !verify && allowInsecure,
+			RootCAs:            opt.RootCAs,
+			InsecureSkipVerify: !verify && opt.AllowInsecure,
 		},
 		TLSHandshakeTimeout:    connectAtMost,
 		ResponseHeaderTimeout:  fetchAtMost,

@@ -92,6 +92,12 @@ func (s *confStore) touch(c *conf) {
 	}
 }
 
+func (s *confStore) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.byDigest)
+}
+
 // prepare gives the token of a configuration, compiling it where it is new:
 // once, whoever asks at the same time, and without holding up others.
 func (s *confStore) prepare(key string, entries []a6.Entry) uint32 {

@@ -124,6 +124,16 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
+// Configurations is the number of configurations kept.
+func (s *Server) Configurations() int { return s.confs.len() }
+
+// Connections is the number of connections being served.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
 func (s *Server) start(nc net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -4,6 +4,7 @@
 package auth0jwt
 
 import (
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -32,6 +33,8 @@ type Options struct {
 	MaxStale time.Duration
 	// Transport fetches keys; nil is one of the plugin's own.
 	Transport http.RoundTripper
+	// RootCAs are trusted for issuers' certificates; nil is the system's.
+	RootCAs *x509.CertPool
 	// Logger gets one line per refused configuration and internal error; nil
 	// is slog.Default. Never a token, a secret or a claim's value.
 	Logger *slog.Logger
@@ -44,6 +47,9 @@ type Plugin struct {
 
 	settings atomic.Pointer[settings]
 	inFlight atomic.Int64
+
+	forwarded atomic.Uint64
+	refused   [256]atomic.Uint64 // by refusal.Kind
 }
 
 type settings struct {
@@ -67,7 +73,8 @@ func (p *Plugin) Configure(opt Options) {
 		opt.Logger = slog.Default()
 	}
 	previous := p.settings.Swap(&settings{opt, jwks.NewRegistry(jwks.Options{
-		Transport: opt.Transport, AllowInsecure: opt.AllowInsecure, MaxStale: opt.MaxStale, Logger: opt.Logger,
+		Transport: opt.Transport, AllowInsecure: opt.AllowInsecure, MaxStale: opt.MaxStale,
+		RootCAs: opt.RootCAs, Logger: opt.Logger,
 	})})
 	if previous != nil {
 		previous.registry.Close()
@@ -79,6 +86,19 @@ func (p *Plugin) Close() { p.settings.Load().registry.Close() }
 
 // InFlight is the number of requests being decided.
 func (p *Plugin) InFlight() int64 { return p.inFlight.Load() }
+
+// Decisions counts the requests so far by outcome: "forwarded", or the reason
+// of the refusal.
+func (p *Plugin) Decisions() map[string]uint64 {
+	counts := map[string]uint64{"forwarded": p.forwarded.Load()}
+	for _, kind := range refusal.Kinds() {
+		counts[kind.Reason()] = p.refused[kind].Load()
+	}
+	return counts
+}
+
+// Providers are the states of the issuers' keys in use.
+func (p *Plugin) Providers() []jwks.Status { return p.settings.Load().registry.Statuses() }
 
 // Name implements plugin.Plugin.
 func (p *Plugin) Name() string { return Name }
@@ -132,10 +152,12 @@ func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Reques
 	decision := s.decide(pol, r)
 	edits, forward := decision.Forward()
 	if forward {
+		p.forwarded.Add(1)
 		apply(edits, r)
 		return
 	}
 	refused := decision.Refusal()
+	p.refused[refused.Kind].Add(1)
 	if refused.Kind == refusal.Internal {
 		s.Logger.Error("a request could not be checked and was denied", "cause", refused.Cause)
 	} else {

@@ -1,0 +1,90 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("auth0_jwt_"+name, help, labels, nil)
+}
+
+var (
+	decisions      = describe("decisions_total", "Requests by outcome: forwarded, or the reason of the refusal.", "reason")
+	configurations = describe("configurations", "Distinct configurations kept.")
+	connections    = describe("connections", "Connections of APISIX's workers.")
+	providerReady  = describe("provider_ready", "1 when an issuer's usable keys are at hand.", "issuer")
+	providerKeys   = describe("provider_key_info", "1 for every usable key of an issuer.", "issuer", "kid")
+	providerSkip   = describe("provider_keys_skipped", "Keys of an issuer's set that are not used.", "issuer")
+	providerFetch  = describe("provider_fetched_timestamp_seconds", "When an issuer's keys were fetched last, in Unix time; 0 is never.", "issuer")
+	providerFail   = describe("provider_fetch_failures", "Fetches of an issuer's keys that failed in a row, by the last one's kind.", "issuer", "kind")
+	providerNext   = describe("provider_next_fetch_timestamp_seconds", "When an issuer's keys are fetched next, in Unix time.", "issuer")
+)
+
+// collector reads the sources when Prometheus asks.
+type collector struct{ s Sources }
+
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		decisions, configurations, connections, providerReady, providerKeys,
+		providerSkip, providerFetch, providerFail, providerNext,
+	} {
+		out <- d
+	}
+}
+
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for _, d := range c.s.Decisions() {
+		out <- prometheus.MustNewConstMetric(decisions, prometheus.CounterValue, float64(d.Count), d.Reason)
+	}
+	gauge(configurations, float64(c.s.Configurations()))
+	gauge(connections, float64(c.s.Connections()))
+	for _, p := range unique(c.s.Providers()) {
+		ready := 0.0
+		if p.Ready {
+			ready = 1
+		}
+		gauge(providerReady, ready, p.Issuer)
+		gauge(providerSkip, float64(p.Skipped), p.Issuer)
+		gauge(providerFetch, seconds(p.Fetched), p.Issuer)
+		gauge(providerNext, seconds(p.NextTry), p.Issuer)
+		gauge(providerFail, float64(p.Failures), p.Issuer, p.LastError)
+		seen := map[string]bool{}
+		for _, kid := range p.KeyIDs {
+			if !seen[kid] {
+				seen[kid] = true
+				gauge(providerKeys, 1, p.Issuer, kid)
+			}
+		}
+	}
+}
+
+// unique keeps one provider an issuer, the one that is not ready where there
+// is one: several routes may name the same issuer with keys from elsewhere,
+// and a metric with one set of labels cannot be there twice.
+func unique(all []Provider) []Provider {
+	byIssuer := map[string]int{}
+	var kept []Provider
+	for _, p := range all {
+		i, there := byIssuer[p.Issuer]
+		switch {
+		case !there:
+			byIssuer[p.Issuer] = len(kept)
+			kept = append(kept, p)
+		case kept[i].Ready && !p.Ready:
+			kept[i] = p
+		}
+	}
+	return kept
+}
+
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1e3
+}
