@@ -1,7 +1,6 @@
 package issuer
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"mime"
