@@ -12,7 +12,7 @@ UNITS      = $(shell $(GO) list ./... | grep -v '/ci$$')
 E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)' RUNNER='$(RUNNER)'
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down check unit e2e test compose-config bench fuzz image vulncheck clean
+.PHONY: help build run up down check unit e2e chaos test compose-config bench fuzz image vulncheck clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -41,6 +41,9 @@ unit: ## unit tests with the race detector, fuzz corpora included
 
 e2e: ## end to end, on the gateway double or with GATEWAY= ADMIN= on a real APISIX
 	$(E2E_ENV) $(GO) test -count=1 -v -timeout 10m ./ci/...
+
+chaos: ## two minutes of an issuer that is sick at random, under load
+	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),120) $(GO) test -count=1 -v -timeout 10m -run TestChaos ./ci/
 
 test: check unit compose-config ## everything CI runs
 	$(MAKE) e2e
