@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ func TestScripts(t *testing.T) {
 			"exits":      exits,
 			"waitsocket": waitSocket,
 			"deadsocket": deadSocket,
+			"terminate":  terminate,
 		},
 	})
 }
@@ -63,4 +65,12 @@ func deadSocket(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(l.Close())
 	_, err = os.Stat(ts.MkAbs(args[0]))
 	ts.Check(err)
+}
+
+// terminate sends SIGTERM to every command in the background; the script's
+// own kill knows INT and KILL only.
+func terminate(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+	}
 }

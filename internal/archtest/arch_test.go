@@ -1,6 +1,7 @@
 package archtest_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -41,36 +42,111 @@ var layers = map[string][]string{
 
 const officialRunner = "github.com/apache/apisix-go-plugin-runner"
 
+// goPackage is what go list says of a package.
+type goPackage struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+}
+
 func TestPackagesImportOnlyWhatTheyMayKnow(t *testing.T) {
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	there := map[string]bool{}
+	for _, pkg := range packages(t) {
+		there[strings.TrimPrefix(pkg.ImportPath, module)] = true
+		for _, broken := range broken(pkg) {
+			t.Error(broken)
+		}
+	}
+	for name := range layers {
+		if !there[name] {
+			t.Errorf("the table of layers has a line for %s, which is not there", name)
+		}
+	}
+}
+
+func packages(t *testing.T) (list []goPackage) {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", module+"...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dec := json.NewDecoder(strings.NewReader(string(out)))
+	dec := json.NewDecoder(bytes.NewReader(out))
 	for {
-		var pkg struct {
-			ImportPath string
-			Imports    []string
-		}
+		var pkg goPackage
 		if err := dec.Decode(&pkg); errors.Is(err, io.EOF) {
-			return
+			return list
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		name := strings.TrimPrefix(pkg.ImportPath, module)
-		allowed, known := layers[name]
-		if !known {
-			t.Errorf("%s has no line in the table of layers", name)
-			continue
+		list = append(list, pkg)
+	}
+}
+
+// broken lists the rules that pkg breaks. Tests may import more than what they
+// test, but in internal no plugin and no command.
+func broken(pkg goPackage) (list []string) {
+	name := strings.TrimPrefix(pkg.ImportPath, module)
+	allowed, known := layers[name]
+	if !known {
+		return []string{name + " has no line in the table of layers"}
+	}
+	for _, path := range pkg.Imports {
+		ours, isOurs := strings.CutPrefix(path, module)
+		if path == officialRunner || strings.HasPrefix(path, officialRunner+"/") {
+			ours, isOurs = officialRunner, true
 		}
-		for _, path := range pkg.Imports {
-			ours, isOurs := strings.CutPrefix(path, module)
-			if strings.HasPrefix(path, officialRunner) {
-				ours, isOurs = officialRunner, true
+		if isOurs && !slices.Contains(allowed, ours) {
+			list = append(list, name+" must not import "+path)
+		}
+	}
+	for _, path := range slices.Concat(pkg.TestImports, pkg.XTestImports) {
+		ours, isOurs := strings.CutPrefix(path, module)
+		upwards := strings.HasPrefix(ours, "plugins/") || strings.HasPrefix(ours, "cmd/")
+		if isOurs && upwards && strings.HasPrefix(name, "internal/") {
+			list = append(list, "a test of "+name+" must not import "+path)
+		}
+	}
+	return list
+}
+
+// The table itself must not be widened by mistake.
+func TestTheTableOfLayersKeepsTheRules(t *testing.T) {
+	for name, allowed := range layers {
+		inside := strings.HasPrefix(name, "internal/")
+		testkit := func(s string) bool { return strings.HasPrefix(s, "internal/testkit/") }
+		for _, path := range allowed {
+			if inside && (strings.HasPrefix(path, "plugins/") || strings.HasPrefix(path, "cmd/")) {
+				t.Errorf("%s may import %s: internal packages know no plugin and no command", name, path)
 			}
-			if isOurs && !slices.Contains(allowed, ours) {
-				t.Errorf("%s must not import %s", name, path)
+			if testkit(path) && !testkit(name) && name != "cmd/playground" && name != "ci" {
+				t.Errorf("%s may import %s: no product code does", name, path)
 			}
+			if path == officialRunner && inside && name != "internal/runner" {
+				t.Errorf("%s may import the official runner: only its plugin, the engine and commands do", name)
+			}
+		}
+	}
+}
+
+func TestBrokenRulesAreFound(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		pkg  goPackage
+		want bool
+	}{
+		{"downwards", goPackage{ImportPath: "internal/identity", Imports: []string{module + "internal/claim", "strings"}}, false},
+		{"upwards", goPackage{ImportPath: "internal/claim", Imports: []string{module + "internal/identity"}}, true},
+		{"sideways", goPackage{ImportPath: "internal/token", Imports: []string{module + "internal/jwks"}}, true},
+		{"internal imports a plugin", goPackage{ImportPath: "internal/policy", Imports: []string{module + "plugins/auth0jwt"}}, true},
+		{"internal's test imports a plugin", goPackage{ImportPath: "internal/policy", XTestImports: []string{module + "plugins/auth0jwt"}}, true},
+		{"a test imports the test kit", goPackage{ImportPath: "internal/policy", XTestImports: []string{module + "internal/testkit/issuer"}}, false},
+		{"the product imports the test kit", goPackage{ImportPath: "cmd/go-runner", Imports: []string{module + "internal/testkit/issuer"}}, true},
+		{"the official runner where it is allowed", goPackage{ImportPath: "plugins/auth0jwt", Imports: []string{officialRunner + "/pkg/http"}}, false},
+		{"the official runner where it is not", goPackage{ImportPath: "internal/policy", Imports: []string{officialRunner + "/pkg/http"}}, true},
+		{"a package nobody placed", goPackage{ImportPath: "internal/helper"}, true},
+	} {
+		c.pkg.ImportPath = module + c.pkg.ImportPath
+		if got := broken(c.pkg); (len(got) > 0) != c.want {
+			t.Errorf("%s: %q", c.name, got)
 		}
 	}
 }

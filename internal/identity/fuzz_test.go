@@ -31,7 +31,7 @@ func FuzzPlan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, lines, sub string, forward bool, place uint8) {
 		if len(lines) > 4096 || len(sub) > 256 {
-			t.Skip("longer inputs find nothing that these do not")
+			return // longer inputs find nothing that these do not
 		}
 		var request shown
 		for line := range strings.SplitSeq(lines, "\n") {

@@ -69,13 +69,93 @@ func TestEvery401AndInsufficientScopeCarryAChallenge(t *testing.T) {
 	}
 }
 
-func TestReasonsAreUnique(t *testing.T) {
-	seen := map[string]bool{}
+// Dashboards, clients and tests elsewhere rely on these three for each kind;
+// the golden file can be written anew by mistake, this table cannot.
+func TestReasonsStatusesAndErrorCodesAreThePublishedOnes(t *testing.T) {
+	type row struct {
+		Reason string
+		Status int
+		Code   string
+	}
+	want := []row{
+		{"internal_error", 500, "server_error"},
+		{"config_invalid", 500, "server_error"},
+		{"too_many_headers", 431, "invalid_request"},
+		{"multiple_tokens", 400, "invalid_request"},
+		{"missing_token", 401, ""},
+		{"malformed_token", 401, "invalid_token"},
+		{"alg_not_allowed", 401, "invalid_token"},
+		{"typ_not_allowed", 401, "invalid_token"},
+		{"unknown_issuer", 401, "invalid_token"},
+		{"keys_unavailable", 503, "temporarily_unavailable"},
+		{"unknown_key", 401, "invalid_token"},
+		{"bad_signature", 401, "invalid_token"},
+		{"expired", 401, "invalid_token"},
+		{"not_yet_valid", 401, "invalid_token"},
+		{"too_old", 401, "invalid_token"},
+		{"bad_audience", 401, "invalid_token"},
+		{"dpop_failed", 401, "invalid_token"},
+		{"mtls_failed", 401, "invalid_token"},
+		{"wrong_organization", 403, "access_denied"},
+		{"wrong_client", 403, "access_denied"},
+		{"insufficient_scope", 403, "insufficient_scope"},
+		{"claim_mismatch", 403, "access_denied"},
+		{"claim_header_failed", 403, "access_denied"},
+	}
+	var got []row
 	for _, kind := range refusal.Kinds() {
-		if reason := kind.Reason(); reason == "" || seen[reason] {
-			t.Errorf("kind %d: reason %q is empty or taken", kind, reason)
+		a := refusal.Refusal{Kind: kind}.Answer(refusal.Style{Realm: "api"})
+		var body map[string]string
+		if err := json.Unmarshal(a.Body, &body); err != nil {
+			t.Fatalf("%s: body %s: %v", kind.Reason(), a.Body, err)
 		}
-		seen[kind.Reason()] = true
+		code := body["error"]
+		if kind == refusal.MissingToken {
+			// A bare challenge (RFC 6750 section 3.1); the body repeats the
+			// reason.
+			code = ""
+			if challenge := header(a, "WWW-Authenticate"); challenge != `Bearer realm="api"` {
+				t.Errorf("missing_token: challenge %q", challenge)
+			}
+		} else if challenge := header(a, "WWW-Authenticate"); challenge != "" && !strings.Contains(challenge, `error="`+code+`"`) {
+			t.Errorf("%s: challenge %q, body's error %q", kind.Reason(), challenge, code)
+		}
+		got = append(got, row{kind.Reason(), a.Status, code})
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	seen := map[string]bool{}
+	for _, r := range got {
+		if seen[r.Reason] {
+			t.Errorf("two kinds have the reason %s", r.Reason)
+		}
+		seen[r.Reason] = true
+	}
+}
+
+func TestRetryAfterIsWholeSecondsAndOnlyWith503(t *testing.T) {
+	for _, c := range []struct {
+		after time.Duration
+		want  string
+	}{
+		{-time.Hour, "1"},
+		{0, "1"},
+		{time.Nanosecond, "1"},
+		{time.Second, "1"},
+		{time.Second + time.Nanosecond, "2"},
+		{time.Minute, "60"},
+	} {
+		r := refusal.Refusal{Kind: refusal.KeysUnavailable, RetryAfter: c.after}
+		if got := header(r.Answer(refusal.Style{}), "Retry-After"); got != c.want {
+			t.Errorf("%v: %q, want %q", c.after, got, c.want)
+		}
+	}
+	for _, kind := range refusal.Kinds() {
+		a := refusal.Refusal{Kind: kind, RetryAfter: time.Minute}.Answer(refusal.Style{})
+		if got := header(a, "Retry-After"); (got != "") != (a.Status == 503) {
+			t.Errorf("%s: status %d, Retry-After %q", kind.Reason(), a.Status, got)
+		}
 	}
 }
 

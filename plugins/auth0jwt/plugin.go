@@ -146,7 +146,7 @@ func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Reques
 	defer p.inFlight.Add(-1)
 	s := p.settings.Load()
 	pol, ok := conf.(*policy.Policy)
-	if !ok {
+	if !ok || pol == nil {
 		pol = policy.Deny(errNoPolicy)
 	}
 	decision := s.decide(pol, r)

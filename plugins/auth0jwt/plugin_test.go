@@ -22,6 +22,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
@@ -208,6 +209,8 @@ func TestEverythingThatGoesWrongDenies(t *testing.T) {
 		{"a broken configuration", parse(t, p, []byte(`{`)), newRequest(bearer...), 500, "server_error"},
 		{"a configuration of somebody else", "conf", newRequest(bearer...), 500, "server_error"},
 		{"no configuration", nil, newRequest(bearer...), 500, "server_error"},
+		{"no policy of the right type", (*policy.Policy)(nil), newRequest(bearer...), 500, "server_error"},
+		{"a policy nobody compiled", &policy.Policy{}, newRequest(bearer...), 500, "server_error"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
