@@ -18,6 +18,7 @@ import (
 	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
 	official "github.com/apache/apisix-go-plugin-runner/pkg/runner"
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
@@ -30,7 +31,8 @@ const serveEnv = "TEST_SERVE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(serveEnv) {
 	case "":
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
+		return
 	case "engine":
 		serveEngine()
 		return

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/gateway"
 )
@@ -198,5 +200,5 @@ func TestMain(m *testing.M) {
 		r.serve()
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
