@@ -32,6 +32,7 @@ func serveAdmin(s settings, p *auth0jwt.Plugin, server *runner.Server, log *slog
 		Handler: telemetry.Handler(telemetry.Sources{
 			Decisions:      func() []telemetry.Decision { return decisionsOf(p) },
 			Providers:      func() []telemetry.Provider { return providersOf(p) },
+			Reported:       p.Reported,
 			Configurations: server.Configurations,
 			Connections:    server.Connections,
 		}, s.pprof),

@@ -62,8 +62,11 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := auth0jwt.CheckRedisURL(s.redisURL); err != nil {
+		return badInput("--redis-url: %w", err)
+	}
 	p := auth0jwt.New(auth0jwt.Options{
-		AllowInsecure: s.allowInsecure, MaxStale: s.maxStale, RootCAs: roots, Logger: logger,
+		AllowInsecure: s.allowInsecure, MaxStale: s.maxStale, RootCAs: roots, RedisURL: s.redisURL, Logger: logger,
 	})
 	defer p.Close()
 	server, err := runner.New(runner.Options{

@@ -35,6 +35,7 @@ type settings struct {
 	maxStale      time.Duration
 	caFile        string
 	adminAddr     string
+	redisURL      string
 	pprof         bool
 }
 
@@ -70,6 +71,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.allowInsecure, "allow-insecure", false, "admit http:// URLs, private addresses and ssl_verify: false in configurations")
 	f.StringVar(&s.caFile, "ca-file", "", "PEM `file` of certificate authorities trusted for issuers, besides the system's")
 	f.StringVar(&s.adminAddr, "admin-addr", "", "`address` for /metrics, /healthz and /readyz, such as 127.0.0.1:9100 (default off)")
+	f.StringVar(&s.redisURL, "redis-url", "", "redis:// or rediss:// `URL` of a memory of DPoP proofs that several gateways share (default this process's own)")
 	f.BoolVar(&s.pprof, "pprof", false, "serve /debug/pprof/ on --admin-addr too")
 	f.DurationVar(&s.maxStale, "max-stale", 24*time.Hour, "how long an issuer's last good keys stay in use")
 }

@@ -63,7 +63,7 @@ func (v value) expectation(claim string) ClaimExpectation {
 	if !ok {
 		return e
 	}
-	o.allow(expectationKeys, nil)
+	o.allow(expectationKeys...)
 	e.Equals, e.Contains = o.any("equals"), o.any("contains")
 	e.OneOf, e.ContainsAll, e.ContainsAny = o.anyOf("one_of"), o.anyOf("contains_all"), o.anyOf("contains_any")
 	e.Matches = o.pattern("matches")

@@ -3,7 +3,12 @@
 // each with its JSON path; it must not know the network.
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/rule"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/secret"
+)
 
 // DefaultRealm is the realm of challenges where a configuration names none.
 const DefaultRealm = "auth0-jwt"
@@ -22,6 +27,11 @@ type Config struct {
 	RequiredPermissions []string
 	AnyPermission       bool // permissions_match: any
 	Claims              []ClaimExpectation
+	ClaimSchema         *rule.Schema // nil is none
+	Rules               []Rule
+	RequireMFA          bool
+	ACRValues           []string
+	MaxAuthAge          time.Duration // 0: no limit; whole seconds
 	Organizations       []string
 	AllowedClients      []string
 
@@ -33,8 +43,11 @@ type Config struct {
 
 	PassUnauthenticated bool // unauth_action: pass
 	BypassCORSPreflight bool
+	DPoP                Mode
+	DPoPBaseURL         string // scheme and host that clients see; "" asks nginx
 	MTLS                Mode
 	Realm               string
+	ResourceMetadata    string // URL; "" is none
 	ErrorFormat         ErrorFormat
 
 	// Warnings are for the operator's log: what is allowed and unwise.
@@ -50,7 +63,8 @@ type Issuer struct {
 	Audience     []string // at least one, unless AnyAudience
 	AllAudiences bool     // audience_match: all
 	AnyAudience  bool     // audience: ["*"]
-	Algorithms   []string // at least one JWS alg name
+	Algorithms   []string // at least one JWS alg name; HS ones alone, and with Secrets
+	Secrets      []*secret.Secret
 	TokenProfile TokenProfile
 	SSLVerify    bool
 }
@@ -68,7 +82,7 @@ const (
 // Mode is off, allow or require.
 type Mode uint8
 
-// The values of mtls.
+// The values of mtls and dpop.
 const (
 	Off Mode = iota
 	Allow
@@ -113,6 +127,14 @@ type ClaimExpectation struct {
 	ContainsAny []any
 	Matches     string // RE2 over the whole string; compiles
 	Exists      *bool
+}
+
+// Rule is one entry of rules.
+type Rule struct {
+	Expression *rule.Expression
+	Message    string // "" is none
+	Status     int    // 401 or 403
+	ReportOnly bool
 }
 
 // Format is how a claim is written into a header.

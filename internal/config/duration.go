@@ -65,8 +65,21 @@ func (o object) leeway() time.Duration {
 	return d
 }
 
-func (o object) maxTokenAge() time.Duration {
-	v, ok := o.get("max_token_age")
+func (o object) maxTokenAge() time.Duration { return o.limit("max_token_age") }
+
+// maxAuthAge is in whole seconds, as max_age of the challenge is.
+func (o object) maxAuthAge() time.Duration {
+	d := o.limit("max_auth_age")
+	if d%time.Second != 0 {
+		v, _ := o.get("max_auth_age")
+		v.refuse("whole seconds")
+	}
+	return d
+}
+
+// limit reads a duration of more than 0; absent is 0.
+func (o object) limit(key string) time.Duration {
+	v, ok := o.get(key)
 	if !ok {
 		return 0
 	}

@@ -115,7 +115,7 @@ func (v value) claimHeader(header string) ClaimHeader {
 	if !ok {
 		return h
 	}
-	o.allow([]string{"claim", "format", "required"}, nil)
+	o.allow("claim", "format", "required")
 	claim, ok := o.get("claim")
 	if !ok {
 		o.r.refuse(claim.path, "none", claimForm)

@@ -6,7 +6,7 @@ import (
 )
 
 var issuerKeys = []string{
-	"domain", "issuer", "audience", "algorithms", "discovery", "jwks_uri", "jwks", "token_profile",
+	"domain", "issuer", "audience", "algorithms", "discovery", "jwks_uri", "jwks", "token_profile", "client_secret",
 }
 
 // keySources are the keys that say where an issuer's keys come from.
@@ -32,7 +32,7 @@ func (o object) issuers() []Issuer {
 	if audience, ok := o.get("audience"); ok {
 		audience.audience(&defaults)
 	}
-	for _, key := range o.given(keySources...) {
+	for _, key := range o.given(append([]string{"client_secret"}, keySources...)...) {
 		source, _ := o.get(key)
 		source.refuseHidden("nothing beside issuers: it belongs into the entry of its issuer")
 	}
@@ -48,7 +48,7 @@ func (v value) issuerList(defaults Issuer) []Issuer {
 		if !ok {
 			continue
 		}
-		o.allow(issuerKeys, []string{"client_secret"})
+		o.allow(issuerKeys...)
 		if all := o.given("domain", "issuer"); len(all) != 1 {
 			o.r.refuse(o.path, either(all), "exactly one of domain, issuer")
 		}
@@ -84,6 +84,7 @@ func (o object) issuer(i Issuer) Issuer {
 		i.AllAudiences = false
 	}
 	o.keySource(&i)
+	o.clientSecret(&i)
 	return i
 }
 
@@ -127,7 +128,7 @@ func (o object) keySource(i *Issuer) {
 	if v, ok := o.get("jwks"); ok {
 		i.JWKS = v.jwks(i)
 	}
-	if len(given) == 0 && i.Issuer != "" {
+	if len(given) == 0 && !isHMAC(i.Algorithms[0]) && i.Issuer != "" {
 		i.DiscoveryURL = strings.TrimSuffix(i.Issuer, "/") + "/.well-known/openid-configuration"
 	}
 }
@@ -187,25 +188,19 @@ func (o object) algorithms(fallback []string) []string {
 	if !ok {
 		return slices.Clone(fallback)
 	}
-	names := v.texts("one of "+strings.Join(algorithms, ", "), func(name string) bool {
+	names := v.texts("one of "+strings.Join(algorithms, ", ")+", or HS256, HS384, HS512 with client_secret", func(name string) bool {
 		return slices.Contains(algorithms, name) || isHMAC(name)
 	})
-	for _, e := range v.symmetric() {
-		e.refuse("no HS algorithm: they and client_secret are not available in this version")
-	}
-	return names
-}
-
-// symmetric are the elements of a list that name an HMAC algorithm.
-func (v value) symmetric() []value {
-	var found []value
-	list, _ := v.json.([]any)
-	for i, e := range list {
-		if name, ok := e.(string); ok && isHMAC(name) {
-			found = append(found, value{v.r, element(v.path, i), e, false})
+	for _, name := range names {
+		if isHMAC(name) != isHMAC(names[0]) {
+			v.refuse("HS algorithms alone, or others without them: a public key must never be taken for a shared secret")
+			break
 		}
 	}
-	return found
+	if len(names) == 0 { // refused above, once
+		return slices.Clone(fallback)
+	}
+	return names
 }
 
 func isHMAC(name string) bool { return name == "HS256" || name == "HS384" || name == "HS512" }

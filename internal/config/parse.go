@@ -2,7 +2,9 @@ package config
 
 import (
 	"errors"
+	"log/slog"
 	"strconv"
+	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 )
@@ -15,6 +17,9 @@ type Options struct {
 	// AllowInsecure permits http:// URLs and ssl_verify: false
 	// (--allow-insecure).
 	AllowInsecure bool
+	// Logger is told of a secret's file that cannot be read later on; nil is
+	// slog.Default.
+	Logger *slog.Logger
 }
 
 var topKeys = []string{
@@ -22,19 +27,19 @@ var topKeys = []string{
 	"audience", "audience_match", "algorithms", "token_profile",
 	"leeway", "max_token_age", "token_from",
 	"required_scopes", "scopes_match", "required_permissions", "permissions_match",
-	"claims", "organizations", "allowed_clients",
+	"claims", "claim_schema", "rules", "require_mfa", "acr_values", "max_auth_age",
+	"organizations", "allowed_clients", "client_secret",
 	"claim_headers", "claims_header", "token_header", "forward_token", "strip_headers",
-	"unauth_action", "bypass_cors_preflight", "mtls", "realm", "error_format", "ssl_verify",
-}
-
-var unavailableKeys = []string{
-	"rules", "claim_schema", "client_secret", "require_mfa", "acr_values",
-	"max_auth_age", "dpop", "dpop_public_base_url", "resource_metadata",
+	"unauth_action", "bypass_cors_preflight", "dpop", "dpop_public_base_url", "mtls",
+	"realm", "resource_metadata", "error_format", "ssl_verify",
 }
 
 // Parse reads one configuration: a JSON object of at most [MaxDocument] bytes.
 // The error is an [*Error] with every problem of the document.
 func Parse(data []byte, opt Options) (*Config, error) {
+	if opt.Logger == nil {
+		opt.Logger = slog.Default()
+	}
 	r := &reader{opt: opt}
 	if len(data) > MaxDocument {
 		r.refuse("$", strconv.Itoa(len(data))+" bytes", "a document of at most "+strconv.Itoa(MaxDocument)+" bytes")
@@ -49,7 +54,7 @@ func Parse(data []byte, opt Options) (*Config, error) {
 		return nil, r.err()
 	}
 	root.hidden = false
-	root.allow(topKeys, unavailableKeys)
+	root.allow(topKeys...)
 	c := root.config()
 	if err := r.err(); err != nil {
 		return nil, err
@@ -107,18 +112,66 @@ func (o object) config() *Config {
 		RequiredPermissions: o.words("required_permissions", scopeForm, isScopeToken),
 		AnyPermission:       o.isSecond("permissions_match", "all", "any", "required_permissions"),
 		Claims:              o.claims(),
+		ClaimSchema:         o.claimSchema(),
+		Rules:               o.rules(),
+		RequireMFA:          o.flag("require_mfa", false),
+		ACRValues:           o.words("acr_values", "an acr value: "+scopeForm, isScopeToken),
+		MaxAuthAge:          o.maxAuthAge(),
 		Organizations:       o.words("organizations", "an organization's id or name", nil),
 		AllowedClients:      o.words("allowed_clients", "a client id", nil),
 		ForwardToken:        o.flag("forward_token", true),
 		PassUnauthenticated: o.isSecond("unauth_action", "deny", "pass", ""),
 		BypassCORSPreflight: o.flag("bypass_cors_preflight", false),
-		MTLS:                choose(o, "mtls", choice[Mode]{"off", Off}, choice[Mode]{"allow", Allow}, choice[Mode]{"require", Require}),
+		DPoP:                o.mode("dpop"),
+		DPoPBaseURL:         o.dpopBaseURL(),
+		MTLS:                o.mode("mtls"),
 		Realm:               o.realm(),
+		ResourceMetadata:    o.resourceMetadata(),
 		ErrorFormat: choose(o, "error_format",
 			choice[ErrorFormat]{"json", FormatJSON}, choice[ErrorFormat]{"problem", FormatProblem}, choice[ErrorFormat]{"none", FormatNone}),
 	}
 	o.identityHeaders(c)
 	return c
+}
+
+func (o object) mode(key string) Mode {
+	return choose(o, key, choice[Mode]{"off", Off}, choice[Mode]{"allow", Allow}, choice[Mode]{"require", Require})
+}
+
+// dpopBaseURL is an origin (RFC 6454 section 4), without a slash at its end.
+func (o object) dpopBaseURL() string {
+	v, ok := o.get("dpop_public_base_url")
+	if !ok {
+		return ""
+	}
+	if mode, _ := o.get("dpop"); mode.json != "allow" && mode.json != "require" {
+		v.refuse("nothing: it has no effect without dpop")
+	}
+	const want = "the scheme and host that clients see, such as https://api.example.com"
+	s, u := v.absolute(want, false)
+	if u == nil {
+		return ""
+	}
+	if u.Path != "" && u.Path != "/" {
+		v.refuse(want + ", without a path")
+	}
+	return strings.TrimSuffix(s, "/")
+}
+
+// resourceMetadata is for clients; nothing here fetches it.
+func (o object) resourceMetadata() string {
+	v, ok := o.get("resource_metadata")
+	if !ok {
+		return ""
+	}
+	const want = `an absolute https URL without user, fragment, " and \`
+	s, u := v.absolute(want, true)
+	switch {
+	case u == nil:
+	case strings.ContainsAny(s, `"\`), u.Scheme != "https" && !o.r.opt.AllowInsecure:
+		v.refuse(want)
+	}
+	return s
 }
 
 // words reads a list of strings; absent is nil.

@@ -137,15 +137,12 @@ func (o object) given(keys ...string) []string {
 	})
 }
 
-// allow refuses every key that is not known, and those that this version does
-// not have yet.
-func (o object) allow(known, unavailable []string) {
+// allow refuses every key that is not known.
+func (o object) allow(known ...string) {
 	for _, name := range o.names() {
 		v, _ := o.get(name)
 		switch {
 		case slices.Contains(known, name):
-		case slices.Contains(unavailable, name):
-			v.refuseHidden("nothing: this key is not available in this version")
 		case nearest(name, known) != "":
 			v.refuseHidden("no such key; did you mean " + nearest(name, known) + "?")
 		case len(known) <= 12:

@@ -41,7 +41,7 @@ func (v value) tokenSource() (TokenSource, bool) {
 	if !ok {
 		return TokenSource{}, false
 	}
-	o.allow([]string{"header", "scheme", "cookie", "query"}, nil)
+	o.allow("header", "scheme", "cookie", "query")
 	places := o.given("header", "cookie", "query")
 	if len(places) != 1 {
 		o.r.refuse(o.path, either(places), sourceForm)

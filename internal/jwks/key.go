@@ -1,6 +1,7 @@
 package jwks
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -35,7 +36,7 @@ var (
 // usableKey reads one public signature key.
 func usableKey(member any) (jwkset.JWK, bool) {
 	object, _ := member.(map[string]any)
-	if object == nil || !forVerifying(object) {
+	if len(object) == 0 || !forVerifying(object) {
 		return jwkset.JWK{}, false
 	}
 	// encoding/json takes names in any letter case, so it is given only the
@@ -55,6 +56,16 @@ func usableKey(member any) (jwkset.JWK, bool) {
 		return jwkset.JWK{}, false
 	}
 	return key, slices.ContainsFunc(algorithms, func(alg string) bool { return fits(key, alg) })
+}
+
+// PublicKey reads one JWK, of strictjson values, that may verify alg: the same
+// keys as in a set, and no others.
+func PublicKey(members map[string]any, alg string) (crypto.PublicKey, bool) {
+	key, ok := usableKey(members)
+	if !ok || !slices.Contains(algorithms, alg) || !fits(key, alg) {
+		return nil, false
+	}
+	return key.Key(), true
 }
 
 // forVerifying judges a key by use, key_ops and alg (RFC 7517 sections 4.2 to

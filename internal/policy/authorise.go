@@ -36,7 +36,8 @@ func covers(have, want []string, oneIsEnough bool) bool {
 	return !slices.ContainsFunc(want, func(w string) bool { return !held(w) })
 }
 
-func (p *Policy) checkOrganization(tok *token.Untrusted) *refusal.Refusal {
+func (p *Policy) checkOrganization(s *subject) *refusal.Refusal {
+	tok := s.tok
 	id, name := tok.String("org_id"), tok.String("org_name")
 	for _, o := range p.conf.Organizations {
 		if o == id || o == name {
@@ -46,7 +47,8 @@ func (p *Policy) checkOrganization(tok *token.Untrusted) *refusal.Refusal {
 	return because(refusal.WrongOrganization, nil)
 }
 
-func (p *Policy) checkClient(tok *token.Untrusted) *refusal.Refusal {
+func (p *Policy) checkClient(s *subject) *refusal.Refusal {
+	tok := s.tok
 	client, there := tok.Claims["azp"]
 	if !there {
 		client = tok.Claims["client_id"]
@@ -57,7 +59,8 @@ func (p *Policy) checkClient(tok *token.Untrusted) *refusal.Refusal {
 	return because(refusal.WrongClient, nil)
 }
 
-func (p *Policy) checkScopes(tok *token.Untrusted) *refusal.Refusal {
+func (p *Policy) checkScopes(s *subject) *refusal.Refusal {
+	tok := s.tok
 	value, there := tok.Claims["scope"]
 	if !there {
 		value = tok.Claims["scp"]
@@ -71,7 +74,8 @@ func (p *Policy) checkScopes(tok *token.Untrusted) *refusal.Refusal {
 	return insufficient("scope", have, p.conf.RequiredScopes, p.conf.AnyScope)
 }
 
-func (p *Policy) checkPermissions(tok *token.Untrusted) *refusal.Refusal {
+func (p *Policy) checkPermissions(s *subject) *refusal.Refusal {
+	tok := s.tok
 	list, isList := tok.Claims["permissions"].([]any)
 	var have []string
 	if isList {
@@ -95,7 +99,8 @@ func insufficient(what string, have, want []string, oneIsEnough bool) *refusal.R
 	return &refusal.Refusal{Kind: refusal.InsufficientScope, Description: needs + all, Scope: all}
 }
 
-func (p *Policy) checkClaims(tok *token.Untrusted) *refusal.Refusal {
+func (p *Policy) checkClaims(s *subject) *refusal.Refusal {
+	tok := s.tok
 	for i := range p.claims {
 		e := &p.claims[i]
 		if value, found := e.ref.Lookup(tok.Claims); !e.Holds(value, found) {

@@ -1,11 +1,15 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
@@ -18,6 +22,7 @@ type KeysOf func(config.Issuer) (Keys, error)
 // Options are what a policy is compiled with.
 type Options struct {
 	KeysOf KeysOf
+	Replay dpop.Replay      // of DPoP proofs; needed where a configuration has dpop
 	Now    func() time.Time // nil: time.Now
 }
 
@@ -28,10 +33,15 @@ var (
 	formats = [...]identity.Format{
 		config.Plain: claim.Plain, config.JSON: claim.JSON, config.Base64: claim.Base64,
 	}
+	dpopStyles = [...]refusal.DPoP{
+		config.Off: refusal.DPoPOff, config.Allow: refusal.DPoPAllowed, config.Require: refusal.DPoPRequired,
+	}
 	errorFormats = [...]refusal.Format{
 		config.FormatJSON: refusal.JSON, config.FormatProblem: refusal.Problem, config.FormatNone: refusal.None,
 	}
 )
+
+var errNoReplay = errors.New("dpop needs a memory of proofs")
 
 // Compile makes the policy of a configuration. An error means that the
 // configuration passed [config.Parse] and cannot be used all the same; the
@@ -41,12 +51,23 @@ func Compile(conf *config.Config, opt Options) (*Policy, error) {
 		opt.Now = time.Now
 	}
 	p := &Policy{
-		conf:    conf,
-		style:   refusal.Style{Realm: conf.Realm, Format: errorFormats[conf.ErrorFormat]},
+		conf: conf,
+		style: refusal.Style{
+			Realm: conf.Realm, Format: errorFormats[conf.ErrorFormat],
+			ResourceMetadata: conf.ResourceMetadata, DPoP: dpopStyles[conf.DPoP],
+		},
 		issuers: map[string]*issuer{},
+		replay:  opt.Replay,
 		now:     opt.Now,
 	}
+	if conf.DPoP != config.Off && opt.Replay == nil {
+		return nil, errNoReplay
+	}
 	for i, iss := range conf.Issuers {
+		if len(iss.Secrets) > 0 {
+			p.issuers[iss.Issuer] = &issuer{Issuer: iss}
+			continue
+		}
 		keys, err := opt.KeysOf(iss)
 		if err != nil {
 			return nil, fmt.Errorf("issuer %d: %w", i, err)
@@ -55,6 +76,13 @@ func Compile(conf *config.Config, opt Options) (*Policy, error) {
 	}
 	for _, s := range conf.TokenFrom {
 		p.sources = append(p.sources, token.Source{Kind: sourceKinds[s.Kind], Name: s.Name, Scheme: s.Scheme})
+	}
+	// The scheme of bound tokens is read beside whatever else is.
+	byDPoP := token.Source{Kind: token.Header, Name: "authorization", Scheme: "DPoP"}
+	if conf.DPoP != config.Off && !slices.ContainsFunc(p.sources, func(s token.Source) bool {
+		return s.Kind == byDPoP.Kind && s.Name == byDPoP.Name && (s.Scheme == "" || strings.EqualFold(s.Scheme, byDPoP.Scheme))
+	}) {
+		p.sources = append(p.sources, byDPoP)
 	}
 	if err := p.compileClaims(); err != nil {
 		return nil, err
@@ -71,13 +99,16 @@ func Compile(conf *config.Config, opt Options) (*Policy, error) {
 func (p *Policy) chooseChecks() {
 	for _, c := range []struct {
 		asked bool
-		check func(*token.Untrusted) *refusal.Refusal
+		check func(*subject) *refusal.Refusal
 	}{
 		{len(p.conf.Organizations) > 0, p.checkOrganization},
 		{len(p.conf.AllowedClients) > 0, p.checkClient},
+		{p.conf.RequireMFA || len(p.conf.ACRValues) > 0 || p.conf.MaxAuthAge > 0, p.checkStepUp},
 		{len(p.conf.RequiredScopes) > 0, p.checkScopes},
 		{len(p.conf.RequiredPermissions) > 0, p.checkPermissions},
 		{len(p.claims) > 0, p.checkClaims},
+		{p.conf.ClaimSchema != nil, p.checkSchema},
+		{len(p.conf.Rules) > 0, p.checkRules},
 	} {
 		if c.asked {
 			p.authorise = append(p.authorise, c.check)

@@ -16,6 +16,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/rule"
 )
 
 // scene is a request that a policy takes, until something in it is broken.
@@ -95,9 +96,16 @@ var checks = []check{
 	{"13a", refusal.MTLSFailed, "mtls_failed", 401, func(s *scene) { s.confirms = append(s.confirms, `"x5t#S256":"x"`) }},
 	{"14", refusal.WrongOrganization, "wrong_organization", 403, func(s *scene) { s.conf.Organizations = []string{"org_1"} }},
 	{"14", refusal.WrongClient, "wrong_client", 403, func(s *scene) { s.conf.AllowedClients = []string{"spa"} }},
+	{"15", refusal.StepUpRequired, "step_up_required", 401, func(s *scene) { s.conf.RequireMFA = true }},
 	{"16", refusal.InsufficientScope, "insufficient_scope", 403, func(s *scene) { s.conf.RequiredScopes = []string{"read"} }},
 	{"17", refusal.ClaimMismatch, "claim_mismatch", 403, func(s *scene) {
 		s.conf.Claims = []config.ClaimExpectation{{Claim: "department", OneOf: []any{"sales"}}}
+	}},
+	{"17", refusal.SchemaMismatch, "schema_mismatch", 403, func(s *scene) {
+		s.conf.ClaimSchema = must(rule.CompileSchema(map[string]any{"required": []any{"department"}}))
+	}},
+	{"17", refusal.RuleDenied, "rule_denied", 403, func(s *scene) {
+		s.conf.Rules = []config.Rule{{Expression: must(rule.Compile(`claims.department == "sales"`))}}
 	}},
 	{"18", refusal.ClaimHeaderFailed, "claim_header_failed", 403, func(s *scene) {
 		s.conf.ClaimHeaders = []config.ClaimHeader{{Header: "X-Email", Claim: "email", Required: true}}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
@@ -29,7 +30,12 @@ type Decision struct {
 	forward bool
 	refusal refusal.Refusal
 	edits   identity.Edits
+	reports []int
 }
+
+// Reports are the indices of rules with report_only that do not hold for the
+// request; they had no part in the decision.
+func (d Decision) Reports() []int { return d.reports }
 
 // Refuse decides against a request.
 func Refuse(r refusal.Refusal) Decision { return Decision{refusal: r} }
@@ -52,13 +58,14 @@ type Policy struct {
 	issuers   map[string]*issuer
 	claims    []expectation
 	plan      *identity.Plan
-	authorise []func(*token.Untrusted) *refusal.Refusal
+	authorise []func(*subject) *refusal.Refusal
+	replay    dpop.Replay
 	now       func() time.Time
 }
 
 type issuer struct {
 	config.Issuer
-	keys Keys
+	keys Keys // nil where a client_secret verifies
 }
 
 // Deny is the policy of a route whose configuration is not valid.
@@ -91,23 +98,44 @@ func (p *Policy) Decide(req Request) Decision {
 		}
 		return refuse(refusal.MissingToken)
 	}
-	tok, r := p.verify(req, found.Raw)
+	s := &subject{req: req, found: found, now: p.now()}
+	edits, r := p.judge(s)
 	if r != nil {
-		return Refuse(*r)
+		r.DPoP = p.conf.DPoP != config.Off && s.byDPoP()
+		return Decision{refusal: *r, reports: s.reports}
+	}
+	return Decision{forward: true, edits: edits, reports: s.reports}
+}
+
+// subject is one request with a token, while it is judged.
+type subject struct {
+	req     Request
+	found   token.Found
+	now     time.Time
+	tok     *token.Untrusted // verified, once there
+	reports []int
+}
+
+// byDPoP tells that the token came with the scheme DPoP (RFC 9449 section 7.1).
+func (s *subject) byDPoP() bool { return strings.EqualFold(s.found.Source.Scheme, "DPoP") }
+
+func (p *Policy) judge(s *subject) (identity.Edits, *refusal.Refusal) {
+	if r := p.verify(s); r != nil {
+		return identity.Edits{}, r
 	}
 	for _, check := range p.authorise {
-		if r := check(tok); r != nil {
-			return Refuse(*r)
+		if r := check(s); r != nil {
+			return identity.Edits{}, r
 		}
 	}
-	edits, failed := p.plan.Verified(req, tok, found.Source)
+	edits, failed := p.plan.Verified(s.req, s.tok, s.found.Source)
 	if failed != "" {
-		return Refuse(refusal.Refusal{
+		return identity.Edits{}, &refusal.Refusal{
 			Kind:        refusal.ClaimHeaderFailed,
 			Description: "the required claim " + failed + " has no value that fits a header",
-		})
+		}
 	}
-	return Decision{forward: true, edits: edits}
+	return edits, nil
 }
 
 // isPreflight tells a CORS pre-flight (Fetch standard, "CORS-preflight

@@ -9,6 +9,10 @@ type Request interface {
 	Context() context.Context
 	// Method is the HTTP method, in capitals.
 	Method() string
+	// Path is the decoded path.
+	Path() string
+	// IP is the client's address, "" where it is not known.
+	IP() string
 	// NumHeader is the number of header entries APISIX showed, repeats
 	// included; it shows 100 at most and says nothing about the rest.
 	NumHeader() int
@@ -16,6 +20,8 @@ type Request interface {
 	Header(i int) (name, value string)
 	// Args are the decoded values of one query argument, in order.
 	Args(name string) []string
+	// Query is all arguments, decoded. It is not changed.
+	Query() map[string][]string
 	// Var asks APISIX for an nginx variable: one round trip.
 	Var(name string) ([]byte, error)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
@@ -26,6 +27,9 @@ func (r *request) Method() string                    { return r.method }
 func (r *request) NumHeader() int                    { return len(r.headers) }
 func (r *request) Header(i int) (name, value string) { return r.headers[i][0], r.headers[i][1] }
 func (r *request) Args(name string) []string         { return r.args[name] }
+func (r *request) Query() map[string][]string        { return r.args }
+func (*request) Path() string                        { return "/orders/7" }
+func (*request) IP() string                          { return "10.1.2.3" }
 
 func (r *request) Var(name string) ([]byte, error) {
 	r.asked = append(r.asked, name)
@@ -75,7 +79,7 @@ func compile(t testing.TB, conf *config.Config) *policy.Policy {
 
 func compileWith(t testing.TB, conf *config.Config, keysOf policy.KeysOf) *policy.Policy {
 	t.Helper()
-	p, err := policy.Compile(conf, policy.Options{KeysOf: keysOf, Now: func() time.Time { return clock }})
+	p, err := policy.Compile(conf, policy.Options{Replay: dpop.NewMemory(), KeysOf: keysOf, Now: func() time.Time { return clock }})
 	if err != nil {
 		t.Fatal(err)
 	}

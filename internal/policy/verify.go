@@ -1,9 +1,6 @@
 package policy
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"slices"
 	"strings"
@@ -16,33 +13,57 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
-func (p *Policy) verify(req Request, raw string) (*token.Untrusted, *refusal.Refusal) {
-	untrusted, err := token.Parse(raw)
+// verify parses and verifies the token; s has it then.
+func (p *Policy) verify(s *subject) *refusal.Refusal {
+	untrusted, err := token.Parse(s.found.Raw)
 	if err != nil {
-		return nil, because(refusal.MalformedToken, err)
+		return because(refusal.MalformedToken, err)
 	}
 	name := untrusted.String("iss")
 	iss := p.issuers[name]
 	// The algorithm and the type are an issuer's own; where the issuer is
 	// unknown, those of no issuer decide, and in the order of the contract.
 	if !p.anyIssuer(iss, func(i *issuer) bool { return slices.Contains(i.Algorithms, untrusted.Alg) }) {
-		return nil, because(refusal.AlgNotAllowed, nil)
+		return because(refusal.AlgNotAllowed, nil)
 	}
 	if !p.anyIssuer(iss, func(i *issuer) bool { return typFits(i.TokenProfile, untrusted.Typ) }) {
-		return nil, because(refusal.TypNotAllowed, nil)
+		return because(refusal.TypNotAllowed, nil)
 	}
 	if iss == nil {
-		return nil, because(refusal.UnknownIssuer, nil)
+		return because(refusal.UnknownIssuer, nil)
 	}
-	key, err := iss.keys.Key(req.Context(), untrusted.Kid, untrusted.HasKid, untrusted.Alg)
+	if r := iss.verifySignature(s, untrusted); r != nil {
+		return r
+	}
+	if r := p.verifyClaims(s, iss, untrusted); r != nil {
+		return r
+	}
+	s.tok = untrusted
+	return nil
+}
+
+func (i *issuer) verifySignature(s *subject, t *token.Untrusted) *refusal.Refusal {
+	method := jwt.GetSigningMethod(t.Alg)
+	if method == nil {
+		return because(refusal.BadSignature, nil)
+	}
+	if i.keys == nil {
+		// config keeps HS algorithms and public keys apart: t.Alg is an HS one.
+		for _, secret := range i.Secrets {
+			if method.Verify(t.SigningInput, t.Signature, secret.Value(s.now)) == nil {
+				return nil
+			}
+		}
+		return because(refusal.BadSignature, nil)
+	}
+	key, err := i.keys.Key(s.req.Context(), t.Kid, t.HasKid, t.Alg)
 	if err != nil {
-		return nil, keyRefusal(err)
+		return keyRefusal(err)
 	}
-	method := jwt.GetSigningMethod(untrusted.Alg)
-	if method == nil || method.Verify(untrusted.SigningInput, untrusted.Signature, key.Public) != nil {
-		return nil, because(refusal.BadSignature, nil)
+	if method.Verify(t.SigningInput, t.Signature, key.Public) != nil {
+		return because(refusal.BadSignature, nil)
 	}
-	return untrusted, p.verifyClaims(req, iss, untrusted)
+	return nil
 }
 
 // anyIssuer asks the token's own issuer, or, where it has none here, all.
@@ -58,8 +79,8 @@ func (p *Policy) anyIssuer(iss *issuer, ask func(*issuer) bool) bool {
 	return false
 }
 
-func (p *Policy) verifyClaims(req Request, iss *issuer, tok *token.Untrusted) *refusal.Refusal {
-	switch err := tok.CheckTimes(p.now(), p.conf.Leeway, p.conf.MaxTokenAge); {
+func (p *Policy) verifyClaims(s *subject, iss *issuer, tok *token.Untrusted) *refusal.Refusal {
+	switch err := tok.CheckTimes(s.now, p.conf.Leeway, p.conf.MaxTokenAge); {
 	case errors.Is(err, token.ErrExpired):
 		return because(refusal.Expired, nil)
 	case errors.Is(err, token.ErrNotYetValid):
@@ -83,42 +104,7 @@ func (p *Policy) verifyClaims(req Request, iss *issuer, tok *token.Untrusted) *r
 	if !audienceFits(iss, tok) {
 		return because(refusal.BadAudience, nil)
 	}
-	return p.checkBinding(req, tok)
-}
-
-// checkBinding refuses a token that is bound to a key the client did not
-// prove (RFC 7800 section 3.1, RFC 9449 section 6, RFC 8705 section 3).
-func (p *Policy) checkBinding(req Request, tok *token.Untrusted) *refusal.Refusal {
-	cnf, there := tok.Claims["cnf"]
-	members, ok := cnf.(map[string]any)
-	if there && !ok {
-		return because(refusal.MalformedToken, errors.New("cnf is not an object"))
-	}
-	if _, bound := members["jkt"]; bound {
-		return because(refusal.DPoPFailed, nil)
-	}
-	thumbprint, bound := members["x5t#S256"]
-	switch {
-	case !bound && p.conf.MTLS != config.Require:
-		return nil
-	case !bound, p.conf.MTLS == config.Off:
-		return because(refusal.MTLSFailed, nil)
-	}
-	// nginx verified possession of the key in the handshake; a header would
-	// be the client's own word.
-	cert, err := req.Var("ssl_client_raw_cert")
-	if err != nil {
-		return because(refusal.Internal, err)
-	}
-	block, _ := pem.Decode(cert)
-	if block == nil {
-		return because(refusal.MTLSFailed, nil)
-	}
-	sum := sha256.Sum256(block.Bytes)
-	if thumbprint != base64.RawURLEncoding.EncodeToString(sum[:]) {
-		return because(refusal.MTLSFailed, nil)
-	}
-	return nil
+	return p.checkBinding(s, tok)
 }
 
 func typFits(profile config.TokenProfile, typ string) bool {

@@ -37,8 +37,11 @@ const (
 	MTLSFailed
 	WrongOrganization
 	WrongClient
+	StepUpRequired
 	InsufficientScope
 	ClaimMismatch
+	SchemaMismatch
+	RuleDenied
 	ClaimHeaderFailed
 	numKinds
 )
@@ -55,8 +58,9 @@ type challenge uint8
 
 const (
 	noChallenge challenge = iota
-	bearer                // RFC 6750 section 3
+	bearer                // RFC 6750 section 3, or RFC 9449 section 7.1 where the route asks for DPoP
 	dpop                  // RFC 9449 section 7.1
+	where401              // bearer where the refusal's own status is 401
 )
 
 var table = [numKinds]row{
@@ -80,8 +84,11 @@ var table = [numKinds]row{
 	MTLSFailed:        {"mtls_failed", 401, "invalid_token", "the token is not bound to the client's certificate", bearer},
 	WrongOrganization: {"wrong_organization", 403, "access_denied", "the token's organization is not allowed", noChallenge},
 	WrongClient:       {"wrong_client", 403, "access_denied", "the token's client is not allowed", noChallenge},
+	StepUpRequired:    {"step_up_required", 401, "insufficient_user_authentication", "a stronger or more recent authentication is required", bearer},
 	InsufficientScope: {"insufficient_scope", 403, "insufficient_scope", "the token lacks a required scope", bearer},
 	ClaimMismatch:     {"claim_mismatch", 403, "access_denied", "a claim does not have the required value", noChallenge},
+	SchemaMismatch:    {"schema_mismatch", 403, "access_denied", "the claims do not have the required form", noChallenge},
+	RuleDenied:        {"rule_denied", 403, "access_denied", "a rule of the route denies the request", where401},
 	ClaimHeaderFailed: {"claim_header_failed", 403, "access_denied", "a required claim is missing", noChallenge},
 }
 
@@ -116,6 +123,18 @@ type Refusal struct {
 	// Scope is the scope that would do, for InsufficientScope (RFC 6750
 	// section 3).
 	Scope string
+	// Status is for RuleDenied: 401 or 403; 0 takes the kind's own.
+	Status int
+	// ACRValues and MaxAge are what would do, for StepUpRequired (RFC 9470
+	// section 3): space-separated, and in whole seconds; zero values are left
+	// out.
+	ACRValues string
+	MaxAge    time.Duration
+	// BadProof tells, for DPoPFailed, that the proof is to blame and not the
+	// token (RFC 9449 section 7.1).
+	BadProof bool
+	// DPoP tells that the token came with the scheme DPoP.
+	DPoP bool
 	// RetryAfter is for KeysUnavailable; rounded up to whole seconds.
 	RetryAfter time.Duration
 	// Cause is for the log only.
@@ -134,9 +153,25 @@ const (
 
 // Style is how a route wants its refusals written.
 type Style struct {
-	Realm  string // printable ASCII without " and \
-	Format Format
+	Realm            string // printable ASCII without " and \
+	Format           Format
+	ResourceMetadata string // URL for challenges (RFC 9728 section 5.1); "" is none
+	DPoP             DPoP
 }
+
+// DPoP says which token schemes a route takes (RFC 9449).
+type DPoP uint8
+
+// The values of DPoP.
+const (
+	DPoPOff      DPoP = iota // Bearer
+	DPoPAllowed              // both
+	DPoPRequired             // DPoP alone
+)
+
+// DPoPAlgorithms are those a proof may be signed with, as the challenge's algs
+// names them (RFC 9449 section 7.1).
+const DPoPAlgorithms = "ES256 ES384 ES512 EdDSA PS256 PS384 PS512 RS256 RS384 RS512"
 
 // Header is one response header.
 type Header struct{ Name, Value string }
@@ -155,8 +190,12 @@ func (r Refusal) Answer(s Style) Answer {
 	if description == "" {
 		description = row.description
 	}
-	a := Answer{Status: row.status, Headers: []Header{{"Cache-Control", "no-store"}}}
-	if c := r.challenge(row, s.Realm, description); c != "" {
+	status := row.status
+	if r.Status != 0 && r.Kind == RuleDenied {
+		status = r.Status
+	}
+	a := Answer{Status: status, Headers: []Header{{"Cache-Control", "no-store"}}}
+	if c := r.challenge(row, s, status, description); c != "" {
 		a.Headers = append(a.Headers, Header{"WWW-Authenticate", c})
 	}
 	if row.status == http.StatusServiceUnavailable {
@@ -167,10 +206,10 @@ func (r Refusal) Answer(s Style) Answer {
 	switch s.Format {
 	case JSON:
 		contentType = "application/json"
-		a.Body = oauthBody(row, description)
+		a.Body = oauthBody(r.errorCode(row), description)
 	case Problem:
 		contentType = "application/problem+json"
-		a.Body = problemBody(row, description)
+		a.Body = problemBody(status, r.errorCode(row), description)
 	case None:
 	}
 	if contentType != "" {
@@ -179,26 +218,49 @@ func (r Refusal) Answer(s Style) Answer {
 	return a
 }
 
-func (r Refusal) challenge(row *row, realm, description string) string {
-	if row.challenge == noChallenge {
+func (r Refusal) challenge(row *row, s Style, status int, description string) string {
+	if row.challenge == noChallenge || row.challenge == where401 && status != http.StatusUnauthorized {
 		return ""
 	}
-	var b strings.Builder
-	if row.challenge == dpop {
-		b.WriteString("DPoP")
-	} else {
-		b.WriteString("Bearer")
-	}
-	b.WriteString(` realm="` + realm + `"`)
-	if row.code == "" {
+	var params strings.Builder
+	param := func(name, value string) { params.WriteString(", " + name + `="` + value + `"`) }
+	if code := r.code(row); code != "" {
 		// RFC 6750 section 3.1: no error code where no token was sent.
-		return b.String()
+		param("error", code)
+		param("error_description", quotable(description))
 	}
-	b.WriteString(`, error="` + row.code + `", error_description="` + quotable(description) + `"`)
 	if r.Scope != "" {
-		b.WriteString(`, scope="` + r.Scope + `"`)
+		param("scope", r.Scope)
 	}
-	return b.String()
+	if r.ACRValues != "" {
+		param("acr_values", r.ACRValues)
+	}
+	if r.MaxAge > 0 {
+		param("max_age", strconv.FormatInt(int64(r.MaxAge/time.Second), 10))
+	}
+	if s.ResourceMetadata != "" {
+		param("resource_metadata", s.ResourceMetadata)
+	}
+	rest := ` realm="` + s.Realm + `"` + params.String()
+	withDPoP := "DPoP" + rest
+	if s.DPoP != DPoPOff {
+		withDPoP += `, algs="` + DPoPAlgorithms + `"`
+	}
+	switch {
+	case row.challenge == dpop, s.DPoP == DPoPRequired, r.DPoP:
+		return withDPoP
+	case s.DPoP == DPoPAllowed && row.code == "":
+		return "Bearer" + rest + ", " + withDPoP
+	}
+	return "Bearer" + rest
+}
+
+// code is the error code of the challenge and the body.
+func (r Refusal) code(row *row) string {
+	if r.Kind == DPoPFailed && r.BadProof {
+		return "invalid_dpop_proof"
+	}
+	return row.code
 }
 
 // quotable leaves the characters that RFC 6750 section 3 allows in
@@ -212,30 +274,30 @@ func quotable(s string) string {
 	}, s)
 }
 
-func oauthBody(row *row, description string) []byte {
+func oauthBody(code, description string) []byte {
 	return marshal(struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
-	}{row.errorCode(), description})
+	}{code, description})
 }
 
-func problemBody(row *row, description string) []byte {
+func problemBody(status int, code, description string) []byte {
 	return marshal(struct {
 		Type   string `json:"type"`
 		Title  string `json:"title"`
 		Status int    `json:"status"`
 		Detail string `json:"detail"`
 		Error  string `json:"error"`
-	}{"about:blank", http.StatusText(row.status), row.status, description, row.errorCode()})
+	}{"about:blank", http.StatusText(status), status, description, code})
 }
 
 // errorCode is the code of the body. A missing token has none in the
 // challenge; the body still has to say something a program can switch on.
-func (r *row) errorCode() string {
-	if r.code == "" {
-		return r.reason
+func (r Refusal) errorCode(row *row) string {
+	if code := r.code(row); code != "" {
+		return code
 	}
-	return r.code
+	return row.reason
 }
 
 func marshal(v any) []byte {

@@ -98,8 +98,11 @@ func TestReasonsStatusesAndErrorCodesAreThePublishedOnes(t *testing.T) {
 		{"mtls_failed", 401, "invalid_token"},
 		{"wrong_organization", 403, "access_denied"},
 		{"wrong_client", 403, "access_denied"},
+		{"step_up_required", 401, "insufficient_user_authentication"},
 		{"insufficient_scope", 403, "insufficient_scope"},
 		{"claim_mismatch", 403, "access_denied"},
+		{"schema_mismatch", 403, "access_denied"},
+		{"rule_denied", 403, "access_denied"},
 		{"claim_header_failed", 403, "access_denied"},
 	}
 	var got []row

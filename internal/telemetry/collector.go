@@ -12,6 +12,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	decisions      = describe("decisions_total", "Requests by outcome: forwarded, or the reason of the refusal.", "reason")
+	reported       = describe("rule_reports_total", "Rules with report_only that would have denied a request.")
 	configurations = describe("configurations", "Distinct configurations kept.")
 	connections    = describe("connections", "Connections of APISIX's workers.")
 	providerReady  = describe("provider_ready", "1 when an issuer's usable keys are at hand.", "issuer")
@@ -27,7 +28,7 @@ type collector struct{ s Sources }
 
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		decisions, configurations, connections, providerReady, providerKeys,
+		decisions, reported, configurations, connections, providerReady, providerKeys,
 		providerSkip, providerFetch, providerFail, providerNext,
 	} {
 		out <- d
@@ -41,6 +42,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, d := range c.s.Decisions() {
 		out <- prometheus.MustNewConstMetric(decisions, prometheus.CounterValue, float64(d.Count), d.Reason)
 	}
+	out <- prometheus.MustNewConstMetric(reported, prometheus.CounterValue, float64(c.s.Reported()))
 	gauge(configurations, float64(c.s.Configurations()))
 	gauge(connections, float64(c.s.Connections()))
 	for _, p := range unique(c.s.Providers()) {

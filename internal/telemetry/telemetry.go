@@ -36,6 +36,7 @@ type Provider struct {
 type Sources struct {
 	Decisions      func() []Decision
 	Providers      func() []Provider // those in use
+	Reported       func() uint64     // rules with report_only that did not hold
 	Configurations func() int
 	Connections    func() int
 }

@@ -17,6 +17,7 @@ func handler(profiling bool, providers ...telemetry.Provider) http.Handler {
 			return []telemetry.Decision{{Reason: "forwarded", Count: 3}, {Reason: "expired", Count: 1}}
 		},
 		Providers:      func() []telemetry.Provider { return providers },
+		Reported:       func() uint64 { return 5 },
 		Configurations: func() int { return 7 },
 		Connections:    func() int { return 2 },
 	}, profiling)

@@ -28,7 +28,7 @@ func TestParseReadsHeaderAndClaims(t *testing.T) {
 	}
 	want := &token.Untrusted{
 		Raw: raw, SigningInput: raw[:strings.LastIndexByte(raw, '.')], Signature: []byte("signature"),
-		Alg: "RS256", Typ: "JWT", Kid: "a", HasKid: true,
+		Alg: "RS256", Typ: "JWT", Kid: "a", HasKid: true, Header: map[string]any{"alg": "RS256", "typ": "JWT", "kid": "a"},
 		Claims:  got.Claims,
 		Payload: []byte(` {"iss":"i","n":1.0,"list":[null]} `),
 	}

@@ -34,8 +34,9 @@ type Untrusted struct {
 	Kid    string
 	HasKid bool
 
-	Claims  map[string]any // strictjson values
-	Payload []byte         // the claims set as it was signed
+	Header  map[string]any // strictjson values
+	Claims  map[string]any
+	Payload []byte // the claims set as it was signed
 }
 
 // Parse reads a compact JWS (RFC 7515 section 5.2 steps 1 to 5) and its
@@ -63,6 +64,7 @@ func Parse(raw string) (*Untrusted, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.Header = header
 	if err := t.readHeader(header); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ package auth0jwt
 import (
 	"crypto/x509"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
@@ -35,6 +37,10 @@ type Options struct {
 	Transport http.RoundTripper
 	// RootCAs are trusted for issuers' certificates; nil is the system's.
 	RootCAs *x509.CertPool
+	// RedisURL is a redis:// or rediss:// URL of a memory of DPoP proofs that
+	// several gateways share; "" is this process's own memory. A URL that is
+	// none denies DPoP requests.
+	RedisURL string
 	// Logger gets one line per refused configuration and internal error; nil
 	// is slog.Default. Never a token, a secret or a claim's value.
 	Logger *slog.Logger
@@ -49,12 +55,14 @@ type Plugin struct {
 	inFlight atomic.Int64
 
 	forwarded atomic.Uint64
+	reported  atomic.Uint64
 	refused   [256]atomic.Uint64 // by refusal.Kind
 }
 
 type settings struct {
 	Options
 	registry *jwks.Registry
+	replay   dpop.Replay
 }
 
 var _ plugin.Plugin = (*Plugin)(nil)
@@ -75,14 +83,46 @@ func (p *Plugin) Configure(opt Options) {
 	previous := p.settings.Swap(&settings{opt, jwks.NewRegistry(jwks.Options{
 		Transport: opt.Transport, AllowInsecure: opt.AllowInsecure, MaxStale: opt.MaxStale,
 		RootCAs: opt.RootCAs, Logger: opt.Logger,
-	})})
+	}), replayOf(opt.RedisURL)})
 	if previous != nil {
-		previous.registry.Close()
+		previous.close()
 	}
 }
 
-// Close ends the refresh of keys. Policies in use go on with the keys at hand.
-func (p *Plugin) Close() { p.settings.Load().registry.Close() }
+// CheckRedisURL tells what is wrong with a [Options].RedisURL; it does not
+// connect.
+func CheckRedisURL(url string) error {
+	if url == "" {
+		return nil
+	}
+	r, err := dpop.NewRedis(url)
+	if err == nil {
+		err = r.Close()
+	}
+	return err
+}
+
+func replayOf(redisURL string) dpop.Replay {
+	if redisURL == "" {
+		return dpop.NewMemory()
+	}
+	r, err := dpop.NewRedis(redisURL)
+	if err != nil {
+		return dpop.Unavailable{Err: err}
+	}
+	return r
+}
+
+// Close ends the refresh of keys and the connections to Redis. Policies in use
+// go on with the keys at hand.
+func (p *Plugin) Close() { p.settings.Load().close() }
+
+func (s *settings) close() {
+	s.registry.Close()
+	if c, ok := s.replay.(io.Closer); ok {
+		_ = c.Close() // of a client's connections: nothing is lost
+	}
+}
 
 // InFlight is the number of requests being decided.
 func (p *Plugin) InFlight() int64 { return p.inFlight.Load() }
@@ -96,6 +136,9 @@ func (p *Plugin) Decisions() map[string]uint64 {
 	}
 	return counts
 }
+
+// Reported is how often a rule with report_only would have denied a request.
+func (p *Plugin) Reported() uint64 { return p.reported.Load() }
 
 // Providers are the states of the issuers' keys in use.
 func (p *Plugin) Providers() []jwks.Status { return p.settings.Load().registry.Statuses() }
@@ -123,14 +166,14 @@ func (p *Plugin) ParseConf(in []byte) (conf any, err error) {
 }
 
 func (s *settings) compile(in []byte) (*policy.Policy, error) {
-	conf, err := config.Parse(in, config.Options{AllowInsecure: s.AllowInsecure})
+	conf, err := config.Parse(in, config.Options{AllowInsecure: s.AllowInsecure, Logger: s.Logger})
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range conf.Warnings {
 		s.Logger.Warn("configuration", "warning", w)
 	}
-	return policy.Compile(conf, policy.Options{KeysOf: func(iss config.Issuer) (policy.Keys, error) {
+	return policy.Compile(conf, policy.Options{Replay: s.replay, KeysOf: func(iss config.Issuer) (policy.Keys, error) {
 		if iss.JWKS != nil {
 			return jwks.Static(iss.JWKS)
 		}
@@ -150,6 +193,10 @@ func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Reques
 		pol = policy.Deny(errNoPolicy)
 	}
 	decision := s.decide(pol, r)
+	for _, i := range decision.Reports() {
+		p.reported.Add(1)
+		s.Logger.Info("a rule with report_only would have denied a request", "rule", i)
+	}
 	edits, forward := decision.Forward()
 	if forward {
 		p.forwarded.Add(1)

@@ -47,7 +47,16 @@ type view struct{ r pkgHTTP.Request }
 
 func (v view) Method() string                  { return v.r.Method() }
 func (v view) Args(name string) []string       { return v.r.Args()[name] }
+func (v view) Query() map[string][]string      { return v.r.Args() }
+func (v view) Path() string                    { return string(v.r.Path()) }
 func (v view) Var(name string) ([]byte, error) { return v.r.Var(name) }
+
+func (v view) IP() string {
+	if ip := v.r.SrcIP(); len(ip) > 0 {
+		return ip.String()
+	}
+	return ""
+}
 
 func (v view) Context() context.Context {
 	if ctx := v.r.Context(); ctx != nil {

@@ -1,0 +1,124 @@
+// Package dpop checks DPoP proofs (RFC 9449) and remembers which were seen. It
+// must not know policies or where a request comes from.
+package dpop
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
+)
+
+// MaxAge is how old a proof may be (RFC 9449 section 11.1), besides leeway.
+const MaxAge = time.Minute
+
+// algorithms a proof may be signed with: asymmetric ones (section 4.3 check 5).
+var algorithms = []string{
+	"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",
+}
+
+// Expected is what a proof has to be about.
+type Expected struct {
+	Method     string // of the request
+	URL        string // as the client sees it; query and fragment do not count
+	Token      string // the access token
+	Thumbprint string // cnf.jkt of the token
+	Now        time.Time
+	Leeway     time.Duration // clock skew
+}
+
+// ID names a proof for the replay memory: a hash of its key and its jti.
+type ID [16]byte
+
+// Proof is a good proof.
+type Proof struct {
+	ID      ID
+	Expires time.Time // from here on it is too old to be taken again
+}
+
+// The reasons why a proof is refused, for the log. They hold nothing of it.
+var (
+	ErrMalformed  = errors.New("the proof is not a well-formed JWT")
+	ErrType       = errors.New("the proof's typ is not dpop+jwt")
+	ErrAlgorithm  = errors.New("the proof's algorithm is not allowed")
+	ErrKey        = errors.New("the proof's jwk is not a public key that fits its algorithm")
+	ErrThumbprint = errors.New("the token is bound to another key")
+	ErrSignature  = errors.New("the proof's signature is not valid")
+	ErrMethod     = errors.New("the proof is for another method")
+	ErrURL        = errors.New("the proof is for another URL")
+	ErrTime       = errors.New("the proof is too old or from the future")
+	ErrToken      = errors.New("the proof is for another token")
+	ErrID         = errors.New("the proof has no jti")
+)
+
+// Verify holds a proof against what is expected: the checks of RFC 9449 section
+// 4.3 but the first (one header) and the last (replay), which need more than
+// the proof.
+func Verify(raw string, want Expected) (Proof, error) {
+	t, err := token.Parse(raw)
+	switch {
+	case err != nil:
+		return Proof{}, ErrMalformed
+	case !strings.EqualFold(t.Typ, "dpop+jwt"):
+		return Proof{}, ErrType
+	case !slices.Contains(algorithms, t.Alg):
+		return Proof{}, ErrAlgorithm
+	}
+	members, _ := t.Header["jwk"].(map[string]any)
+	key, ok := jwks.PublicKey(members, t.Alg)
+	if !ok {
+		return Proof{}, ErrKey
+	}
+	thumbprint := Thumbprint(key)
+	// Before the signature: only the token's own key is worth its cost.
+	if thumbprint == "" || subtle.ConstantTimeCompare([]byte(thumbprint), []byte(want.Thumbprint)) != 1 {
+		return Proof{}, ErrThumbprint
+	}
+	if jwt.GetSigningMethod(t.Alg).Verify(t.SigningInput, t.Signature, key) != nil {
+		return Proof{}, ErrSignature
+	}
+	return verifyClaims(t, thumbprint, want)
+}
+
+func verifyClaims(t *token.Untrusted, thumbprint string, want Expected) (Proof, error) {
+	sum := sha256.Sum256([]byte(want.Token))
+	iat, hasTime := seconds(t.Claims["iat"])
+	expires := iat + (MaxAge + want.Leeway).Seconds()
+	now := float64(want.Now.UnixNano()) / 1e9
+	jti := t.String("jti")
+	switch {
+	case jti == "":
+		return Proof{}, ErrID
+	case t.String("htm") != want.Method:
+		return Proof{}, ErrMethod
+	case !sameURL(t.String("htu"), want.URL):
+		return Proof{}, ErrURL
+	case !hasTime || now >= expires || iat > now+want.Leeway.Seconds():
+		return Proof{}, ErrTime
+	case t.String("ath") != base64.RawURLEncoding.EncodeToString(sum[:]):
+		return Proof{}, ErrToken
+	}
+	seen := sha256.Sum256([]byte(thumbprint + "\x00" + jti))
+	return Proof{
+		ID:      ID(seen[:16]),
+		Expires: time.Unix(int64(expires)+1, 0),
+	}, nil
+}
+
+func seconds(v any) (float64, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	return strictjson.Finite(n)
+}

@@ -1,0 +1,213 @@
+package dpop_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+)
+
+var (
+	clock   = time.Unix(1_800_000_000, 0)
+	key     = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	another = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+type object = map[string]any
+
+func ecJWK(k *ecdsa.PrivateKey) object {
+	point := must(k.PublicKey.Bytes())
+	return object{"kty": "EC", "crv": "P-256", "x": b64(point[1:33]), "y": b64(point[33:])}
+}
+
+// draft is a proof that is good until something in it is changed.
+type draft struct {
+	header, claims object
+	alg            string
+	key            crypto.PrivateKey
+}
+
+func newDraft() *draft {
+	sum := sha256.Sum256([]byte("the-token"))
+	return &draft{
+		header: object{"typ": "dpop+jwt", "alg": "ES256", "jwk": ecJWK(key)},
+		claims: object{
+			"jti": "id", "htm": "POST", "htu": "https://api.example.com/orders", "iat": clock.Unix(), "ath": b64(sum[:]),
+		},
+		alg: "ES256", key: key,
+	}
+}
+
+func (d *draft) String() string {
+	input := b64(must(json.Marshal(d.header))) + "." + b64(must(json.Marshal(d.claims)))
+	return input + "." + b64(must(jwt.GetSigningMethod(d.alg).Sign(input, d.key)))
+}
+
+func expected(thumbprint string) dpop.Expected {
+	return dpop.Expected{
+		Method: "POST", URL: "https://api.example.com/orders", Token: "the-token",
+		Thumbprint: thumbprint, Now: clock, Leeway: 30 * time.Second,
+	}
+}
+
+// TestEveryCheckOfSection43 is RFC 9449 section 4.3, check by check; the first
+// (one header) and the replay of section 11.1 are held by the policy's tests.
+func TestEveryCheckOfSection43(t *testing.T) {
+	own := dpop.Thumbprint(key.Public())
+	header := func(name string, v any) func(*draft) { return func(d *draft) { d.header[name] = v } }
+	claim := func(name string, v any) func(*draft) { return func(d *draft) { d.claims[name] = v } }
+	without := func(name string) func(*draft) { return func(d *draft) { delete(d.claims, name) } }
+	for _, tt := range []struct {
+		check, name string
+		change      func(*draft)
+		want        error
+	}{
+		{"", "a good proof", func(*draft) {}, nil},
+		{"3", "without jti", without("jti"), dpop.ErrID},
+		{"3", "an empty jti", claim("jti", ""), dpop.ErrID},
+		{"3", "a number for jti", claim("jti", 7), dpop.ErrID},
+		{"3", "without htm", without("htm"), dpop.ErrMethod},
+		{"3", "without htu", without("htu"), dpop.ErrURL},
+		{"3", "without iat", without("iat"), dpop.ErrTime},
+		{"3", "without ath (section 7)", without("ath"), dpop.ErrToken},
+		{"4", "typ JWT", header("typ", "JWT"), dpop.ErrType},
+		{"4", "typ at+jwt", header("typ", "at+jwt"), dpop.ErrType},
+		{"4", "without typ", func(d *draft) { delete(d.header, "typ") }, dpop.ErrType},
+		{"5", "alg none", header("alg", "none"), dpop.ErrAlgorithm},
+		{"5", "a symmetric alg", func(d *draft) {
+			d.header["alg"], d.alg, d.key = "HS256", "HS256", must(key.PublicKey.Bytes())
+		}, dpop.ErrAlgorithm},
+		{"5", "an alg of another type of key", header("alg", "RS256"), dpop.ErrKey},
+		{"5", "an alg of another curve", header("alg", "ES384"), dpop.ErrKey},
+		{"6", "signed with another key", func(d *draft) { d.key = another }, dpop.ErrSignature},
+		{"6", "another key in it and signed with that", func(d *draft) {
+			d.key, d.header["jwk"] = another, ecJWK(another)
+		}, dpop.ErrThumbprint},
+		{"6", "without jwk", func(d *draft) { delete(d.header, "jwk") }, dpop.ErrKey},
+		{"6", "jwk no object", header("jwk", "x"), dpop.ErrKey},
+		{"6", "an empty jwk", header("jwk", object{}), dpop.ErrKey},
+		{"6", "kid alone", func(d *draft) { delete(d.header, "jwk"); d.header["kid"] = "k" }, dpop.ErrKey},
+		{"7", "a private jwk", func(d *draft) {
+			jwk := maps.Clone(ecJWK(key))
+			jwk["d"] = b64(must(key.Bytes()))
+			d.header["jwk"] = jwk
+		}, dpop.ErrKey},
+		{"8", "another method", claim("htm", "GET"), dpop.ErrMethod},
+		{"8", "the method in small letters", claim("htm", "post"), dpop.ErrMethod},
+		{"9", "another path", claim("htu", "https://api.example.com/order"), dpop.ErrURL},
+		{"9", "another host", claim("htu", "https://evil.example/orders"), dpop.ErrURL},
+		{"9", "a host in the user", claim("htu", "https://api.example.com@evil.example/orders"), dpop.ErrURL},
+		{"9", "another scheme", claim("htu", "http://api.example.com/orders"), dpop.ErrURL},
+		{"9", "another port", claim("htu", "https://api.example.com:8443/orders"), dpop.ErrURL},
+		{"9", "a path alone", claim("htu", "/orders"), dpop.ErrURL},
+		{"9", "a query does not count", claim("htu", "https://api.example.com/orders?a=b#c"), nil},
+		{"9", "normal form does not count", claim("htu", "HTTPS://API.example.com:443/x/../%6frders"), nil},
+		{"11", "as old as may be", claim("iat", clock.Add(-89*time.Second).Unix()), nil},
+		{"11", "too old", claim("iat", clock.Add(-90*time.Second).Unix()), dpop.ErrTime},
+		{"11", "as new as may be", claim("iat", clock.Add(30*time.Second).Unix()), nil},
+		{"11", "from the future", claim("iat", clock.Add(31*time.Second).Unix()), dpop.ErrTime},
+		{"11", "a time as text", claim("iat", "1800000000"), dpop.ErrTime},
+		{"12", "for another token", claim("ath", b64(make([]byte, 32))), dpop.ErrToken},
+	} {
+		d := newDraft()
+		tt.change(d)
+		proof, err := dpop.Verify(d.String(), expected(own))
+		if !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
+			t.Errorf("check %s, %s: %v, want %v", tt.check, tt.name, err, tt.want)
+		}
+		if err == nil && (proof.ID == dpop.ID{} || !proof.Expires.After(clock)) {
+			t.Errorf("%s: %+v", tt.name, proof)
+		}
+	}
+	for _, raw := range []string{"", "a.b.c", newDraft().String() + ".x", newDraft().String() + "," + newDraft().String(), strings.Repeat("a", 20_000)} {
+		if _, err := dpop.Verify(raw, expected(own)); !errors.Is(err, dpop.ErrMalformed) {
+			t.Errorf("check 2, %.20q…: %v", raw, err)
+		}
+	}
+	if _, err := dpop.Verify(newDraft().String(), expected("")); !errors.Is(err, dpop.ErrThumbprint) {
+		t.Errorf("an empty thumbprint: %v", err)
+	}
+}
+
+func TestEveryTypeOfKey(t *testing.T) {
+	rsaKey := must(rsa.GenerateKey(rand.Reader, 2048))
+	edPublic, edKey, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for alg, k := range map[string]struct {
+		private crypto.PrivateKey
+		public  crypto.PublicKey
+		jwk     object
+	}{
+		"ES256": {key, key.Public(), ecJWK(key)},
+		"RS256": {rsaKey, rsaKey.Public(), object{"kty": "RSA", "n": b64(rsaKey.N.Bytes()), "e": "AQAB"}},
+		"PS512": {rsaKey, rsaKey.Public(), object{"kty": "RSA", "n": b64(rsaKey.N.Bytes()), "e": "AQAB"}},
+		"EdDSA": {edKey, edPublic, object{"kty": "OKP", "crv": "Ed25519", "x": b64(edPublic)}},
+	} {
+		d := newDraft()
+		d.header["alg"], d.header["jwk"], d.alg, d.key = alg, k.jwk, alg, k.private
+		if _, err := dpop.Verify(d.String(), expected(dpop.Thumbprint(k.public))); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
+	}
+}
+
+// The examples of RFC 7638 section 3.1 and RFC 8037 appendix A.3.
+func TestThumbprintsOfTheStandards(t *testing.T) {
+	n := must(base64.RawURLEncoding.DecodeString("0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"))
+	public := &rsa.PublicKey{E: 65537}
+	public.N = bigInt(n)
+	ed := ed25519.PublicKey(must(base64.RawURLEncoding.DecodeString("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")))
+	for want, k := range map[string]crypto.PublicKey{
+		"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs": public,
+		"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k": ed,
+	} {
+		if got := dpop.Thumbprint(k); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	if got := dpop.Thumbprint("no key"); got != "" {
+		t.Errorf("a string has the thumbprint %s", got)
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	own := dpop.Thumbprint(key.Public())
+	f.Add(newDraft().String())
+	f.Add("a.b.c")
+	f.Add(b64([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"","y":""}}`)) + ".e30.")
+	good := newDraft().String()
+	signed := good[:strings.LastIndexByte(good, '.')]
+	f.Fuzz(func(t *testing.T, raw string) {
+		if _, err := dpop.Verify(raw, expected(own)); err == nil && !strings.HasPrefix(raw, signed) {
+			// Only who holds the key can make another one.
+			if i := strings.LastIndexByte(raw, '.'); raw[:i] != signed {
+				t.Errorf("taken: %q", raw)
+			}
+		}
+	})
+}

@@ -1,0 +1,159 @@
+package dpop_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+)
+
+func bigInt(b []byte) *big.Int { return new(big.Int).SetBytes(b) }
+
+func numbered(n uint64) dpop.Proof {
+	var p dpop.Proof
+	binary.BigEndian.PutUint64(p.ID[8:], n)
+	binary.BigEndian.PutUint64(p.ID[:], n*0x9e3779b97f4a7c15)
+	p.Expires = clock.Add(90 * time.Second)
+	return p
+}
+
+func TestAMemoryTakesAProofOnce(t *testing.T) {
+	server, _ := redisServer(t)
+	shared := must(dpop.NewRedis(server))
+	defer shared.Close()
+	for name, memory := range map[string]dpop.Replay{"in the process": dpop.NewMemory(), "in Redis": shared} {
+		t.Run(name, func(t *testing.T) {
+			now := time.Now()
+			proof := numbered(1)
+			proof.Expires = now.Add(time.Minute)
+			var taken atomic.Int64
+			var all sync.WaitGroup
+			for range 50 {
+				all.Go(func() {
+					first, err := memory.First(t.Context(), proof, now)
+					if err != nil {
+						t.Error(err)
+					}
+					if first {
+						taken.Add(1)
+					}
+				})
+			}
+			all.Wait()
+			if n := taken.Load(); n != 1 {
+				t.Errorf("taken %d times", n)
+			}
+			other := numbered(2)
+			other.Expires = now.Add(time.Minute)
+			if first, err := memory.First(t.Context(), other, now); !first || err != nil {
+				t.Errorf("another proof: %v, %v", first, err)
+			}
+		})
+	}
+}
+
+func TestSeveralGatewaysShareARedis(t *testing.T) {
+	server, stop := redisServer(t)
+	a, b := must(dpop.NewRedis(server)), must(dpop.NewRedis(server))
+	defer a.Close()
+	defer b.Close()
+	proof := numbered(3)
+	if first, err := a.First(t.Context(), proof, clock); !first || err != nil {
+		t.Errorf("the first gateway: %v, %v", first, err)
+	}
+	if first, err := b.First(t.Context(), proof, clock); first || err != nil {
+		t.Errorf("the second gateway: %v, %v", first, err)
+	}
+	stop()
+	if first, err := a.First(t.Context(), numbered(4), clock); first || err == nil {
+		t.Errorf("Redis is away: %v, %v", first, err)
+	}
+}
+
+func TestARedisURLThatIsNone(t *testing.T) {
+	for _, url := range []string{"", "localhost:6379", "http://user:hunter2@localhost", "redis://:hunter2@localhost:port"} {
+		if _, err := dpop.NewRedis(url); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+func TestTheMemoryForgetsOnlyWhatIsTooOld(t *testing.T) {
+	m := dpop.NewMemory()
+	ctx := context.Background()
+	var full uint64
+	for n := range uint64(1 << 21) { // twice what it holds
+		if _, err := m.First(ctx, numbered(n), clock); errors.Is(err, dpop.ErrFull) {
+			full++
+		}
+	}
+	if full < 1<<20-1<<14 {
+		t.Errorf("it holds more than it may: only %d were refused", full)
+	}
+	var before runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	t.Logf("%d MiB of heap in use", before.HeapInuse>>20)
+	for n := range uint64(1000) {
+		if first, _ := m.First(ctx, numbered(n), clock.Add(89*time.Second)); first {
+			t.Fatalf("proof %d was forgotten while it could be used", n)
+		}
+	}
+	later := clock.Add(91 * time.Second)
+	fresh := numbered(1 << 30)
+	fresh.Expires = later.Add(time.Minute)
+	if first, err := m.First(ctx, fresh, later); !first || err != nil {
+		t.Errorf("when all are too old: %v, %v", first, err)
+	}
+}
+
+// redisServer starts a Redis of its own on a free port, and ends it.
+func redisServer(t *testing.T) (url string, stop func()) {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		const needs = "this test needs redis-server (Debian: apt-get install redis-server)"
+		if os.Getenv("REDIS_REQUIRED") != "" {
+			t.Fatal(needs)
+		}
+		t.Skip(needs)
+	}
+	l := must(net.Listen("tcp", "127.0.0.1:0"))
+	port := l.Addr().(*net.TCPAddr).Port
+	_ = l.Close()
+	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--save", "", "--dir", t.TempDir())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+	}
+	t.Cleanup(stop)
+	address := fmt.Sprint("127.0.0.1:", port)
+	for range 200 {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = conn.Close()
+			return "redis://" + address + "/0", stop
+		}
+		time.Sleep(25 * time.Millisecond) // another process: nothing to wait on
+	}
+	t.Fatal("redis-server does not listen")
+	return "", nil
+}

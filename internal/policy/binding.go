@@ -1,0 +1,133 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
+)
+
+// checkBinding refuses a token that is bound to a key the client did not
+// prove (RFC 7800 section 3.1, RFC 9449 section 7, RFC 8705 section 3).
+func (p *Policy) checkBinding(s *subject, tok *token.Untrusted) *refusal.Refusal {
+	cnf, there := tok.Claims["cnf"]
+	members, ok := cnf.(map[string]any)
+	if there && !ok {
+		return because(refusal.MalformedToken, errors.New("cnf is not an object"))
+	}
+	if r := p.checkDPoP(s, tok, members); r != nil {
+		return r
+	}
+	return p.checkMTLS(s, members)
+}
+
+func (p *Policy) checkDPoP(s *subject, tok *token.Untrusted, cnf map[string]any) *refusal.Refusal {
+	member, bound := cnf["jkt"]
+	thumbprint, _ := member.(string)
+	switch {
+	case !bound && !s.byDPoP() && p.conf.DPoP != config.Require:
+		return nil
+	case !bound:
+		return &refusal.Refusal{Kind: refusal.DPoPFailed, Description: "the token is not bound to a DPoP key"}
+	case p.conf.DPoP == config.Off:
+		return because(refusal.DPoPFailed, nil)
+	case !s.byDPoP():
+		return &refusal.Refusal{Kind: refusal.DPoPFailed, Description: "the token is bound to a DPoP key and was sent without the scheme DPoP"}
+	}
+	var raw string
+	var proofs int
+	for i := range s.req.NumHeader() {
+		if name, value := s.req.Header(i); strings.EqualFold(name, "dpop") {
+			raw = value
+			proofs++
+		}
+	}
+	if proofs != 1 {
+		return badProof("one DPoP header is required", errors.New("no proof, or more than one"))
+	}
+	own, err := p.ownURL(s.req)
+	if err != nil {
+		return because(refusal.Internal, err)
+	}
+	proof, err := dpop.Verify(raw, dpop.Expected{
+		Method: s.req.Method(), URL: own, Token: tok.Raw, Thumbprint: thumbprint, Now: s.now, Leeway: p.conf.Leeway,
+	})
+	if err != nil {
+		return badProof(err.Error(), err)
+	}
+	first, err := p.replay.First(s.req.Context(), proof, s.now)
+	switch {
+	case err != nil:
+		return badProof("whether the proof is new could not be checked", err)
+	case !first:
+		return badProof("the proof was used before", nil)
+	}
+	return nil
+}
+
+func badProof(description string, cause error) *refusal.Refusal {
+	r := because(refusal.DPoPFailed, cause)
+	r.BadProof, r.Description = true, description
+	return r
+}
+
+// ownURL is the request's URL as the client sees it. What APISIX shows as the
+// path may be rewritten; nginx's variables hold the client's own.
+func (p *Policy) ownURL(req Request) (string, error) {
+	uri, err := req.Var("request_uri")
+	if err != nil {
+		return "", err
+	}
+	path, _, _ := strings.Cut(string(uri), "?")
+	if !strings.HasPrefix(path, "/") { // absolute form (RFC 9112 section 3.2.2)
+		u, err := url.Parse(path)
+		if err != nil {
+			return "", errors.New("request_uri is no URL")
+		}
+		path = u.EscapedPath()
+	}
+	if p.conf.DPoPBaseURL != "" {
+		return p.conf.DPoPBaseURL + path, nil
+	}
+	scheme, err := req.Var("scheme")
+	if err != nil {
+		return "", err
+	}
+	host, err := req.Var("http_host")
+	if err != nil {
+		return "", err
+	}
+	return string(scheme) + "://" + string(host) + path, nil
+}
+
+func (p *Policy) checkMTLS(s *subject, cnf map[string]any) *refusal.Refusal {
+	thumbprint, bound := cnf["x5t#S256"]
+	switch {
+	case !bound && p.conf.MTLS != config.Require:
+		return nil
+	case !bound, p.conf.MTLS == config.Off:
+		return because(refusal.MTLSFailed, nil)
+	}
+	// nginx verified possession of the key in the handshake; a header would
+	// be the client's own word.
+	cert, err := s.req.Var("ssl_client_raw_cert")
+	if err != nil {
+		return because(refusal.Internal, err)
+	}
+	block, _ := pem.Decode(cert)
+	if block == nil {
+		return because(refusal.MTLSFailed, nil)
+	}
+	sum := sha256.Sum256(block.Bytes)
+	if thumbprint != base64.RawURLEncoding.EncodeToString(sum[:]) {
+		return because(refusal.MTLSFailed, nil)
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package policy_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+)
+
+var dpopKey = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
+
+// boundToken is bound to dpopKey.
+func boundToken(t *testing.T, changes ...string) string {
+	return good(t, append([]string{"cnf", `{"jkt":"` + dpop.Thumbprint(dpopKey().Public()) + `"}`}, changes...)...)
+}
+
+// proofFor is a proof of dpopKey for a GET of htu, with its jti.
+func proofFor(token, htu, jti string) string {
+	point := must(dpopKey().PublicKey.Bytes())
+	ath := sha256.Sum256([]byte(token))
+	header := fmt.Sprintf(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"%s","y":"%s"}}`, base64url(point[1:33]), base64url(point[33:]))
+	claims := fmt.Sprintf(`{"jti":"%s","htm":"GET","htu":"%s","iat":%s,"ath":"%s"}`, jti, htu, at(0), base64url(ath[:]))
+	input := base64url(header) + "." + base64url(claims)
+	return input + "." + base64url(must(jwt.SigningMethodES256.Sign(input, dpopKey())))
+}
+
+const clientsURL = "https://api.example/orders/7"
+
+// dpopRequest is what a client of clientsURL sends.
+func dpopRequest(headers ...string) *request {
+	r := get(headers...)
+	r.vars = map[string]string{"scheme": "https", "http_host": "api.example", "request_uri": "/orders/7?page=2"}
+	return r
+}
+
+// TestDPoP is RFC 9449 section 7 and the first and the last check of section
+// 4.3; the others are held by the package dpop.
+func TestDPoP(t *testing.T) {
+	bound, plain := boundToken(t), good(t)
+	proof := func(jti string) string { return proofFor(bound, clientsURL, jti) }
+	const failed, badProof = "invalid_token", "invalid_dpop_proof"
+	for name, tt := range map[string]struct {
+		mode    config.Mode
+		headers []string
+		want    string // the error code, or goesOn
+	}{
+		"bound, with its proof":                     {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proof("a")}, goesOn},
+		"required: bound, with its proof":           {config.Require, []string{"authorization", "DPoP " + bound, "dpop", proof("b")}, goesOn},
+		"the scheme in any letter case":             {config.Require, []string{"authorization", "dpop " + bound, "DPoP", proof("c")}, goesOn},
+		"off: bound, as bearer":                     {config.Off, []string{"authorization", "Bearer " + bound}, failed},
+		"off: bound, as bearer with a proof":        {config.Off, []string{"authorization", "Bearer " + bound, "dpop", proof("d")}, failed},
+		"off: the scheme DPoP is no token":          {config.Off, []string{"authorization", "DPoP " + bound, "dpop", proof("e")}, "missing_token"},
+		"bound, as bearer (section 7.2)":            {config.Allow, []string{"authorization", "Bearer " + bound}, failed},
+		"bound, as bearer with a proof":             {config.Allow, []string{"authorization", "Bearer " + bound, "dpop", proof("f")}, failed},
+		"allowed: a bearer token":                   {config.Allow, []string{"authorization", "Bearer " + plain}, goesOn},
+		"required: a bearer token":                  {config.Require, []string{"authorization", "Bearer " + plain}, failed},
+		"not bound, with the scheme DPoP (7.1)":     {config.Allow, []string{"authorization", "DPoP " + plain, "dpop", proof("g")}, failed},
+		"no proof":                                  {config.Allow, []string{"authorization", "DPoP " + bound}, badProof},
+		"two proofs (check 1)":                      {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proof("h"), "DPoP", proof("i")}, badProof},
+		"two proofs in one header":                  {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proof("j") + ", " + proof("k")}, badProof},
+		"an empty proof":                            {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", ""}, badProof},
+		"a proof for another URL":                   {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proofFor(bound, "https://api.example/other", "l")}, badProof},
+		"a proof for another token":                 {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proofFor(plain, clientsURL, "m")}, badProof},
+		"two tokens by two schemes":                 {config.Allow, []string{"authorization", "DPoP " + bound, "authorization", "Bearer " + plain, "dpop", proof("n")}, "invalid_request"},
+		"the X-Forwarded headers have no say in it": {config.Allow, []string{"authorization", "DPoP " + bound, "x-forwarded-host", "evil.example", "x-forwarded-proto", "http", "dpop", proofFor(bound, "http://evil.example/orders/7", "o")}, badProof},
+	} {
+		p := compile(t, route(func(c *config.Config) { c.DPoP = tt.mode }))
+		d := p.Decide(dpopRequest(tt.headers...))
+		if _, forward := d.Forward(); forward {
+			if tt.want != goesOn {
+				t.Errorf("%s: goes on", name)
+			}
+			continue
+		}
+		r := d.Refusal()
+		answer := r.Answer(p.Style())
+		if !strings.Contains(string(answer.Body), `"error":"`+tt.want+`"`) {
+			t.Errorf("%s: %d %s (%s)", name, answer.Status, answer.Body, r.Cause)
+		}
+		challenge := answer.Headers[1].Value
+		asked := tt.mode == config.Require || tt.mode == config.Allow && strings.HasPrefix(strings.ToLower(tt.headers[1]), "dpop ")
+		if answer.Status == 401 && asked && !strings.HasPrefix(challenge, "DPoP ") {
+			t.Errorf("%s: challenge %s", name, challenge)
+		}
+		if strings.Contains(challenge+string(answer.Body)+r.Cause, "/orders") {
+			t.Errorf("%s: the answer repeats the request: %s", name, challenge)
+		}
+	}
+}
+
+func TestAProofIsTakenOnce(t *testing.T) {
+	token := boundToken(t)
+	p := compile(t, route(func(c *config.Config) { c.DPoP = config.Require }))
+	req := func(jti string) *request {
+		return dpopRequest("authorization", "DPoP "+token, "dpop", proofFor(token, clientsURL, jti))
+	}
+	for _, step := range []struct{ jti, want string }{{"1", goesOn}, {"1", "dpop_failed"}, {"2", goesOn}, {"1", "dpop_failed"}} {
+		if got := outcome(p.Decide(req(step.jti))); got != step.want {
+			t.Errorf("jti %s: %s, want %s", step.jti, got, step.want)
+		}
+	}
+}
+
+func TestTheMemoryAwayDeniesBoundTokensOnly(t *testing.T) {
+	token := boundToken(t)
+	p := must(policy.Compile(route(func(c *config.Config) { c.DPoP = config.Allow }), policy.Options{
+		KeysOf: func(i config.Issuer) (policy.Keys, error) { return jwks.Static(i.JWKS) },
+		Replay: dpop.Unavailable{Err: errors.New("away")}, Now: func() time.Time { return clock },
+	}))
+	if got := outcome(p.Decide(dpopRequest("authorization", "DPoP "+token, "dpop", proofFor(token, clientsURL, "1")))); got != "dpop_failed" {
+		t.Error(got)
+	}
+	if got := outcome(p.Decide(bearing(good(t)))); got != goesOn {
+		t.Error(got)
+	}
+}
+
+func TestTheGatewayIsAskedOnlyForBoundTokens(t *testing.T) {
+	token := boundToken(t)
+	for _, tt := range []struct {
+		name  string
+		base  string
+		req   *request
+		asked []string
+		want  string
+	}{
+		{"bound", "", dpopRequest("authorization", "DPoP "+token, "dpop", proofFor(token, clientsURL, "1")), []string{"request_uri", "scheme", "http_host"}, goesOn},
+		{"bound, with a public base URL", "https://public.example", dpopRequest("authorization", "DPoP "+token, "dpop", proofFor(token, "https://public.example/orders/7", "2")), []string{"request_uri"}, goesOn},
+		{"not bound", "", dpopRequest("authorization", "Bearer "+good(t)), nil, goesOn},
+		{"no proof", "", dpopRequest("authorization", "DPoP "+token), nil, "dpop_failed"},
+		{"the gateway does not answer", "", get("authorization", "DPoP "+token, "dpop", proofFor(token, clientsURL, "3")), []string{"request_uri"}, "internal_error"},
+	} {
+		p := compile(t, route(func(c *config.Config) { c.DPoP, c.DPoPBaseURL = config.Allow, tt.base }))
+		if got := outcome(p.Decide(tt.req)); got != tt.want || !slices.Equal(tt.req.asked, tt.asked) {
+			t.Errorf("%s: %s, asked %v", tt.name, got, tt.req.asked)
+		}
+	}
+}

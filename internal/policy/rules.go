@@ -1,0 +1,81 @@
+package policy
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/rule"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
+)
+
+// checkStepUp asks for another authentication where this one was too weak or is
+// too old. The challenge names all that the route requires (RFC 9470 section 3).
+func (p *Policy) checkStepUp(s *subject) *refusal.Refusal {
+	description := ""
+	amr, _ := claim.Strings(s.tok.Claims["amr"])
+	switch {
+	case p.conf.RequireMFA && !slices.Contains(amr, "mfa"):
+		description = "multi-factor authentication is required"
+	case len(p.conf.ACRValues) > 0 && !slices.Contains(p.conf.ACRValues, s.tok.String("acr")):
+		description = "a different authentication level is required"
+	case p.conf.MaxAuthAge > 0 && !p.authenticatedLately(s):
+		description = "a more recent authentication is required"
+	default:
+		return nil
+	}
+	return &refusal.Refusal{
+		Kind: refusal.StepUpRequired, Description: description,
+		ACRValues: strings.Join(p.conf.ACRValues, " "), MaxAge: p.conf.MaxAuthAge,
+	}
+}
+
+func (p *Policy) authenticatedLately(s *subject) bool {
+	n, ok := s.tok.Claims["auth_time"].(json.Number)
+	if !ok {
+		return false
+	}
+	at, ok := strictjson.Finite(n)
+	age := float64(s.now.UnixNano())/1e9 - at
+	leeway := p.conf.Leeway.Seconds()
+	return ok && age <= p.conf.MaxAuthAge.Seconds()+leeway && age >= -leeway
+}
+
+func (p *Policy) checkSchema(s *subject) *refusal.Refusal {
+	if p.conf.ClaimSchema.Fits(s.tok.Claims) {
+		return nil
+	}
+	return because(refusal.SchemaMismatch, nil)
+}
+
+func (p *Policy) checkRules(s *subject) *refusal.Refusal {
+	facts := rule.NewFacts(s.tok.Claims, func() rule.Request { return shown(s.req) }, s.now)
+	for i, r := range p.conf.Rules {
+		err := r.Expression.Holds(facts)
+		switch {
+		case err == nil:
+		case r.ReportOnly:
+			s.reports = append(s.reports, i)
+		default:
+			refused := &refusal.Refusal{Kind: refusal.RuleDenied, Status: r.Status, Description: r.Message}
+			if !rule.IsFalse(err) {
+				refused.Cause = "a rule could not be evaluated" // the error may hold values
+			}
+			return refused
+		}
+	}
+	return nil
+}
+
+// shown is the request as rules see it.
+func shown(req Request) rule.Request {
+	headers := map[string][]string{}
+	for i := range req.NumHeader() {
+		name, value := req.Header(i)
+		name = strings.ToLower(name)
+		headers[name] = append(headers[name], value)
+	}
+	return rule.Request{Method: req.Method(), Path: req.Path(), Headers: headers, Query: req.Query(), IP: req.IP()}
+}
