@@ -50,7 +50,9 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(runCommand(stderr), pingCommand(), versionCommand())
+	root.AddCommand(
+		runCommand(stderr), checkCommand(), explainCommand(), schemaCommand(), metadataCommand(), pingCommand(), versionCommand(),
+	)
 	err := root.Execute()
 	if err == nil {
 		return 0

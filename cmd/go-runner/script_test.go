@@ -1,14 +1,20 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -19,7 +25,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs the real binary, one behaviour a script.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:   "testdata/script",
+		Setup: mintedTokens,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
 			"waitsocket": waitSocket,
@@ -27,6 +34,32 @@ func TestScripts(t *testing.T) {
 			"terminate":  terminate,
 		},
 	})
+}
+
+// mintedTokens leaves tokens of a key made for the script, and a configuration
+// with that key: good.jwt, expired.jwt, inline.json.
+func mintedTokens(env *testscript.Env) error {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	for name, lives := range map[string]time.Duration{"good.jwt": time.Hour, "expired.jwt": -time.Hour} {
+		token, err := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
+			"iss": "https://tenant.example/", "aud": "https://api.example.com", "sub": "auth0|alice", "scope": "read:orders",
+			"exp": time.Now().Add(lives).Unix(),
+		}).SignedString(private)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(token+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	conf := fmt.Sprintf(`{"issuer":"https://tenant.example/","audience":"https://api.example.com","algorithms":["EdDSA"],
+		"jwks":{"keys":[{"kty":"OKP","crv":"Ed25519","x":"%s"}]},"required_scopes":["read:orders"],
+		"claim_headers":{"X-User-Id":"sub"},"forward_token":false,"rules":[{"expression":"request.method == 'GET'"}]}`,
+		base64.RawURLEncoding.EncodeToString(public))
+	return os.WriteFile(filepath.Join(env.WorkDir, "inline.json"), []byte(conf), 0o600)
 }
 
 // exits CODE COMMAND... runs a command that has to end with that exit code.

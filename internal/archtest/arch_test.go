@@ -16,12 +16,13 @@ const module = "github.com/apisix-auth0-jwt/apisix-auth0-jwt/"
 // layers are the product's packages from the top down; each may import only
 // what its own line names, and the official runner only where it says so.
 var layers = map[string][]string{
-	"cmd/go-runner":             {"plugins/auth0jwt", "internal/a6", "internal/jwks", "internal/runner", "internal/telemetry", officialRunner},
+	"cmd/go-runner":             {"plugins/auth0jwt", "internal/a6", "internal/config", "internal/inspect", "internal/jwks", "internal/policy", "internal/runner", "internal/telemetry", officialRunner},
 	"cmd/playground":            {"internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
 	"plugins/auth0jwt/register": {"plugins/auth0jwt", officialRunner},
 	"plugins/auth0jwt":          {"internal/config", "internal/dpop", "internal/identity", "internal/jwks", "internal/policy", "internal/refusal", officialRunner},
 	"ci/official":               {"plugins/auth0jwt", officialRunner},
 	"internal/runner":           {"internal/a6", officialRunner},
+	"internal/inspect":          {"internal/config", "internal/policy", "internal/refusal", "internal/strictjson"},
 	"internal/policy":           {"internal/claim", "internal/config", "internal/dpop", "internal/identity", "internal/jwks", "internal/refusal", "internal/rule", "internal/strictjson", "internal/token"},
 	"internal/config":           {"internal/rule", "internal/secret", "internal/strictjson"},
 	"internal/dpop":             {"internal/jwks", "internal/strictjson", "internal/token"},

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,9 @@ var topKeys = []string{
 	"unauth_action", "bypass_cors_preflight", "dpop", "dpop_public_base_url", "mtls",
 	"realm", "resource_metadata", "error_format", "ssl_verify",
 }
+
+// Keys are the names of the configuration's keys.
+func Keys() []string { return slices.Clone(topKeys) }
 
 // Parse reads one configuration: a JSON object of at most [MaxDocument] bytes.
 // The error is an [*Error] with every problem of the document.

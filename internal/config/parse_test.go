@@ -77,6 +77,11 @@ func TestParseGood(t *testing.T) {
 			c.PassUnauthenticated, c.BypassCORSPreflight, c.MTLS = true, true, config.Require
 			c.Realm, c.ErrorFormat = "my api", config.FormatProblem
 		})},
+		{"step-up, DPoP and metadata", `,"require_mfa":true,"acr_values":["gold"],"max_auth_age":"1h","dpop":"require","dpop_public_base_url":"https://api.example.com/","resource_metadata":"https://api.example.com/.well-known/oauth-protected-resource"`, false, minimal(func(c *config.Config) {
+			c.RequireMFA, c.ACRValues, c.MaxAuthAge = true, []string{"gold"}, time.Hour
+			c.DPoP, c.DPoPBaseURL = config.Require, "https://api.example.com"
+			c.ResourceMetadata = "https://api.example.com/.well-known/oauth-protected-resource"
+		})},
 		{"any audience, with a warning", `{"domain":"t.eu.auth0.com","audience":["*"],"audience_match":"all"}`, false, minimal(func(c *config.Config) {
 			c.Issuers[0].Audience, c.Issuers[0].AnyAudience = nil, true
 			c.Warnings = []string{"$.audience: tokens for any audience are taken, also those meant for other APIs"}
@@ -105,6 +110,7 @@ func TestParseGood(t *testing.T) {
 			}
 		})},
 	}
+	schema := compiledSchema(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			document := tt.document
@@ -117,6 +123,9 @@ func TestParseGood(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
+			}
+			if !takes(schema, document) {
+				t.Error("the JSON Schema refuses it")
 			}
 		})
 	}

@@ -76,6 +76,12 @@ func Deny(why error) *Policy {
 // Err is why the policy denies everything, or nil.
 func (p *Policy) Err() error { return p.invalid }
 
+// Carries tells whether a request holds one token where the policy looks.
+func (p *Policy) Carries(req Request) bool {
+	found, err := token.Extract(p.sources, req)
+	return err == nil && found.Raw != ""
+}
+
 // Style is how refusals of this route are written.
 func (p *Policy) Style() refusal.Style { return p.style }
 

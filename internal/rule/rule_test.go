@@ -158,6 +158,30 @@ func TestSchemasThatDoNotCompile(t *testing.T) {
 	}
 }
 
+// The validator itself panics over these, or takes gigabytes.
+func TestAbsurdNumbersFitNoSchema(t *testing.T) {
+	s, err := rule.CompileSchema(document(t, `{"properties":{"n":{"type":["number","integer"],"minimum":1,"multipleOf":1}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number, fits := range map[json.Number]bool{
+		"1": true, "1e300": true, "1e1000": false, "1e999999999999": false, "1E+999999999": false, "1e-1000000000": false,
+		json.Number(strings.Repeat("9", 401)): false,
+	} {
+		if got := s.Fits(map[string]any{"n": number, "deep": []any{map[string]any{"n": number}}}); got != fits {
+			t.Errorf("%.20s: fits %v", number, got)
+		}
+		e, err := rule.Compile(`claims.n > 0 && claims.n < 1e10`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = e.Holds(rule.NewFacts(map[string]any{"n": number}, nil, time.Time{})) // it must end, and not panic
+	}
+	if _, err := rule.CompileSchema(map[string]any{"maximum": json.Number("1e999999999")}); err == nil {
+		t.Error("a schema with such a number was compiled")
+	}
+}
+
 func BenchmarkExpression(b *testing.B) {
 	e, err := rule.Compile(`claims.email_verified == true && "editor" in claims.roles`)
 	if err != nil {
