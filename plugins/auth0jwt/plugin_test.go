@@ -248,6 +248,26 @@ func TestTheLogNeverHoldsAConfigurationsSecretsOrATokensClaims(t *testing.T) {
 	}
 }
 
+func TestARuleInReportIsCountedAndLoggedAndDeniesNobody(t *testing.T) {
+	var log strings.Builder
+	p := auth0jwt.New(auth0jwt.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	defer p.Close()
+	c := parse(t, p, conf(`,"rules":[{"expression":"true","report_only":true},{"expression":"claims.sub == 'bob'","report_only":true}]`))
+	for range 2 {
+		w := httptest.NewRecorder()
+		p.RequestFilter(c, w, newRequest("authorization", "Bearer "+token(t, key())))
+		if w.Body.Len() > 0 {
+			t.Errorf("denied: %s", w.Body)
+		}
+	}
+	if n := p.Reported(); n != 2 {
+		t.Errorf("counted %d times", n)
+	}
+	if lines := strings.Count(log.String(), "report_only"); lines != 2 || !strings.Contains(log.String(), "rule=1") || strings.Contains(log.String(), "alice") {
+		t.Errorf("logged %d times: %s", lines, log.String())
+	}
+}
+
 func FuzzParseConf(f *testing.F) {
 	f.Add([]byte(`{"domain":"tenant.eu.auth0.com","audience":"api"}`))
 	f.Add([]byte(`{"jwks":{"keys":[]}}`))
