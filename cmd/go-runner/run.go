@@ -66,7 +66,8 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 		return badInput("--redis-url: %w", err)
 	}
 	p := auth0jwt.New(auth0jwt.Options{
-		AllowInsecure: s.allowInsecure, MaxStale: s.maxStale, RootCAs: roots, RedisURL: s.redisURL, Logger: logger,
+		AllowInsecure: s.allowInsecure, MaxStale: s.maxStale, RootCAs: roots, RedisURL: s.redisURL,
+		CacheSize: s.cacheSize.orNone(), Logger: logger,
 	})
 	defer p.Close()
 	server, err := runner.New(runner.Options{

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
 const (
@@ -36,6 +37,7 @@ type settings struct {
 	caFile        string
 	adminAddr     string
 	redisURL      string
+	cacheSize     size
 	pprof         bool
 }
 
@@ -71,6 +73,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.allowInsecure, "allow-insecure", false, "admit http:// URLs, private addresses and ssl_verify: false in configurations")
 	f.StringVar(&s.caFile, "ca-file", "", "PEM `file` of certificate authorities trusted for issuers, besides the system's")
 	f.StringVar(&s.adminAddr, "admin-addr", "", "`address` for /metrics, /healthz and /readyz, such as 127.0.0.1:9100 (default off)")
+	s.cacheSize = auth0jwt.DefaultCacheSize
+	f.Var(&s.cacheSize, "cache-size", "bound of what is remembered of verified tokens; 0 remembers nothing")
 	f.StringVar(&s.redisURL, "redis-url", "", "redis:// or rediss:// `URL` of a memory of DPoP proofs that several gateways share (default this process's own)")
 	f.BoolVar(&s.pprof, "pprof", false, "serve /debug/pprof/ on --admin-addr too")
 	f.DurationVar(&s.maxStale, "max-stale", 24*time.Hour, "how long an issuer's last good keys stay in use")

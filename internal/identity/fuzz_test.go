@@ -45,7 +45,7 @@ func FuzzPlan(f *testing.F) {
 			mine["x-user-id"] = sub
 		}
 		source := sources[int(place)%len(sources)]
-		edits, failed := plan(forward).Verified(request, tok, source)
+		edits, failed := planned(plan(forward), request, tok, source)
 		if failed != "" {
 			t.Fatalf("no header is required, and %q failed", failed)
 		}

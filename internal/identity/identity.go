@@ -73,29 +73,41 @@ func (p *Plan) Anonymous(req token.Places) Edits {
 	return Edits{DeleteHeaders: p.spoofed(req)}
 }
 
-// Verified is the plan for a request with a verified token. failed is the
-// claim of a required header that has no fitting value, or "".
-func (p *Plan) Verified(req token.Places, tok *token.Untrusted, found token.Source) (e Edits, failed string) {
-	e.DeleteHeaders = p.spoofed(req)
-	if !p.forwardToken {
-		p.withhold(req, found, &e)
-	}
+// FromToken is the headers that a verified token sets; it depends on nothing
+// else. failed is the claim of a required header that has no fitting value, or
+// "".
+func (p *Plan) FromToken(tok *token.Untrusted) (set []Header, failed string) {
 	for _, h := range p.claimHeaders {
 		value, _ := h.Claim.Lookup(tok.Claims)
 		if text, fits := h.Format(value); fits {
-			e.SetHeaders = append(e.SetHeaders, Header{h.Name, text})
+			set = append(set, Header{h.Name, text})
 		} else if h.Required {
-			return Edits{}, h.Claim.String()
+			return nil, h.Claim.String()
 		}
 	}
 	if p.claimsHeader != "" {
 		text, _ := claim.Base64(tok.Claims)
-		e.SetHeaders = append(e.SetHeaders, Header{p.claimsHeader, text})
+		set = append(set, Header{p.claimsHeader, text})
 	}
 	if p.tokenHeader != "" {
-		e.SetHeaders = append(e.SetHeaders, Header{p.tokenHeader, tok.Raw})
+		set = append(set, Header{p.tokenHeader, tok.Raw})
 	}
-	return e, ""
+	return set, ""
+}
+
+// Verified is the plan for a request with a verified token, for which set is
+// what [Plan.FromToken] gave. set is not changed.
+func (p *Plan) Verified(req token.Places, found token.Source, set []Header) Edits {
+	e := Edits{DeleteHeaders: p.spoofed(req)}
+	if !p.forwardToken {
+		p.withhold(req, found, &e)
+	}
+	if len(e.SetHeaders) == 0 {
+		e.SetHeaders = set
+	} else {
+		e.SetHeaders = append(e.SetHeaders, set...)
+	}
+	return e
 }
 
 // spoofed lists, as the request shows them, the names that fold to an identity

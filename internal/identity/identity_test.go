@@ -115,7 +115,7 @@ func TestClientsCannotSpeakUnderAnIdentityHeader(t *testing.T) {
 			request := append(headers("accept", "*/*", "authorization", authorization), c.client...)
 			request = append(request, identity.Header{Name: "x-user", Value: "kept"})
 
-			edits, failed := plan.Verified(request, verified(t, `{"sub":"ann"}`), bearer)
+			edits, failed := planned(plan, request, verified(t, `{"sub":"ann"}`), bearer)
 			if failed != "" {
 				t.Fatalf("failed by %q", failed)
 			}
@@ -135,7 +135,7 @@ func TestClientsCannotSpeakUnderAnIdentityHeader(t *testing.T) {
 func TestAPlanWithUnderscoresStripsDashes(t *testing.T) {
 	plan := identity.NewPlan([]identity.ClaimHeader{{Name: "x_user_id", Claim: ref("sub"), Format: claim.Plain}}, "", "", nil, true)
 	request := headers("X-User-Id", "admin", "x_user-id", "root", "X_USER_ID", "ann")
-	edits, _ := plan.Verified(request, verified(t, `{"sub":"ann"}`), bearer)
+	edits, _ := planned(plan, request, verified(t, `{"sub":"ann"}`), bearer)
 	if diff := cmp.Diff(headers("x_user_id", "ann"), request.upstream(edits)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -181,7 +181,7 @@ func TestWhatAPlanSets(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			plan := identity.NewPlan(c.claimHeaders, c.claimsHeader, c.tokenHeader, nil, true)
-			edits, failed := plan.Verified(client, verified(t, c.claims), bearer)
+			edits, failed := planned(plan, client, verified(t, c.claims), bearer)
 			if failed != c.failed {
 				t.Fatalf("failed by %q, want %q", failed, c.failed)
 			}

@@ -73,7 +73,7 @@ func TestWithholdingTheToken(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			withheld, failed := identity.NewPlan(nil, "", "", c.strip, false).Verified(c.client, verified(t, `{}`), c.found)
+			withheld, failed := planned(identity.NewPlan(nil, "", "", c.strip, false), c.client, verified(t, `{}`), c.found)
 			if failed != "" {
 				t.Fatalf("failed by %q", failed)
 			}
@@ -84,7 +84,7 @@ func TestWithholdingTheToken(t *testing.T) {
 				t.Errorf("arguments deleted (-want +got):\n%s", diff)
 			}
 
-			forwarded, _ := identity.NewPlan(nil, "", "", nil, true).Verified(c.client, verified(t, `{}`), c.found)
+			forwarded, _ := planned(identity.NewPlan(nil, "", "", nil, true), c.client, verified(t, `{}`), c.found)
 			if diff := cmp.Diff(identity.Edits{}, forwarded); diff != "" {
 				t.Errorf("edits of a forwarded token:\n%s", diff)
 			}
@@ -97,7 +97,7 @@ func TestWithholdingTheToken(t *testing.T) {
 func TestWithholdingFromAnIdentityHeader(t *testing.T) {
 	plan := identity.NewPlan([]identity.ClaimHeader{userID}, "", "", nil, false)
 	request := headers("x-user-id", "raw.token.here")
-	edits, _ := plan.Verified(request, verified(t, `{"sub":"ann"}`), token.Source{Kind: token.Header, Name: "x-user-id"})
+	edits, _ := planned(plan, request, verified(t, `{"sub":"ann"}`), token.Source{Kind: token.Header, Name: "x-user-id"})
 	if diff := cmp.Diff(headers("X-User-Id", "ann"), request.upstream(edits)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -93,6 +93,22 @@ func (p *Provider) Key(ctx context.Context, kid string, hasKid bool, alg string)
 	return Key{}, ErrUnknownKey
 }
 
+// Generation is that of the keys at hand; false where there are none, or they
+// are too old. Asking counts as a use and never waits: whoever remembers that
+// a key verified something asks whether that still holds.
+func (p *Provider) Generation() (uint64, bool) {
+	if p.registry == nil {
+		return p.set.Load().generation, true
+	}
+	now := time.Now()
+	p.touch(now)
+	set := p.usable(now)
+	if set == nil {
+		return 0, false
+	}
+	return set.generation, true
+}
+
 // usable is the key set at hand, nil where there is none or it is too old.
 func (p *Provider) usable(now time.Time) *keySet {
 	set := p.set.Load()

@@ -22,6 +22,7 @@ type KeysOf func(config.Issuer) (Keys, error)
 // Options are what a policy is compiled with.
 type Options struct {
 	KeysOf KeysOf
+	Cache  *Cache           // nil: none
 	Replay dpop.Replay      // of DPoP proofs; needed where a configuration has dpop
 	Now    func() time.Time // nil: time.Now
 }
@@ -59,20 +60,22 @@ func Compile(conf *config.Config, opt Options) (*Policy, error) {
 		issuers: map[string]*issuer{},
 		replay:  opt.Replay,
 		now:     opt.Now,
+		cache:   opt.Cache,
+		id:      lastPolicy.Add(1),
 	}
 	if conf.DPoP != config.Off && opt.Replay == nil {
 		return nil, errNoReplay
 	}
 	for i, iss := range conf.Issuers {
 		if len(iss.Secrets) > 0 {
-			p.issuers[iss.Issuer] = &issuer{Issuer: iss}
+			p.issuers[iss.Issuer] = &issuer{Issuer: iss, id: lastPolicy.Add(1)}
 			continue
 		}
 		keys, err := opt.KeysOf(iss)
 		if err != nil {
 			return nil, fmt.Errorf("issuer %d: %w", i, err)
 		}
-		p.issuers[iss.Issuer] = &issuer{Issuer: iss, keys: keys}
+		p.issuers[iss.Issuer] = &issuer{Issuer: iss, id: lastPolicy.Add(1), keys: keys}
 	}
 	for _, s := range conf.TokenFrom {
 		p.sources = append(p.sources, token.Source{Kind: sourceKinds[s.Kind], Name: s.Name, Scheme: s.Scheme})
@@ -91,6 +94,8 @@ func Compile(conf *config.Config, opt Options) (*Policy, error) {
 		return nil, err
 	}
 	p.chooseChecks()
+	p.tokenDecides = conf.MaxAuthAge == 0 && conf.DPoP == config.Off && conf.MTLS != config.Require &&
+		!slices.ContainsFunc(conf.Rules, func(r config.Rule) bool { return !r.Expression.Pure })
 	return p, nil
 }
 

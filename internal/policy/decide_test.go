@@ -62,6 +62,8 @@ func (n noKeys) Key(context.Context, string, bool, string) (jwks.Key, error) {
 	return jwks.Key{}, n.err
 }
 
+func (noKeys) Generation() (uint64, bool) { return 0, false }
+
 type check struct {
 	number string
 	kind   refusal.Kind

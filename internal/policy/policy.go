@@ -23,6 +23,7 @@ const MaxHeadersShown = 100
 // Keys finds verification keys. Errors are those of [jwks.Provider.Key].
 type Keys interface {
 	Key(ctx context.Context, kid string, hasKid bool, alg string) (jwks.Key, error)
+	Generation() (uint64, bool)
 }
 
 // Decision is the outcome for one request. The zero Decision is a refusal.
@@ -61,10 +62,15 @@ type Policy struct {
 	authorise []func(*subject) *refusal.Refusal
 	replay    dpop.Replay
 	now       func() time.Time
+
+	cache        *Cache // nil is none
+	id           uint64
+	tokenDecides bool // nothing but the token and the time has a say
 }
 
 type issuer struct {
 	config.Issuer
+	id   uint64
 	keys Keys // nil where a client_secret verifies
 }
 
@@ -104,6 +110,9 @@ func (p *Policy) Decide(req Request) Decision {
 		}
 		return refuse(refusal.MissingToken)
 	}
+	if d, ok := p.known(req, found); ok {
+		return d
+	}
 	s := &subject{req: req, found: found, now: p.now()}
 	edits, r := p.judge(s)
 	if r != nil {
@@ -120,6 +129,8 @@ type subject struct {
 	now     time.Time
 	tok     *token.Untrusted // verified, once there
 	reports []int
+
+	verified verified // what the cache may remember
 }
 
 // byDPoP tells that the token came with the scheme DPoP (RFC 9449 section 7.1).
@@ -134,14 +145,15 @@ func (p *Policy) judge(s *subject) (identity.Edits, *refusal.Refusal) {
 			return identity.Edits{}, r
 		}
 	}
-	edits, failed := p.plan.Verified(s.req, s.tok, s.found.Source)
+	set, failed := p.plan.FromToken(s.tok)
 	if failed != "" {
 		return identity.Edits{}, &refusal.Refusal{
 			Kind:        refusal.ClaimHeaderFailed,
 			Description: "the required claim " + failed + " has no value that fits a header",
 		}
 	}
-	return edits, nil
+	p.remember(s, set)
+	return p.plan.Verified(s.req, s.found.Source, set), nil
 }
 
 // isPreflight tells a CORS pre-flight (Fetch standard, "CORS-preflight

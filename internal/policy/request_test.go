@@ -77,9 +77,12 @@ func compile(t testing.TB, conf *config.Config) *policy.Policy {
 	return compileWith(t, conf, func(i config.Issuer) (policy.Keys, error) { return jwks.Static(i.JWKS) })
 }
 
+// sharedCache is that of all policies here, so that every test is one of it.
+var sharedCache = policy.NewCache(1 << 20)
+
 func compileWith(t testing.TB, conf *config.Config, keysOf policy.KeysOf) *policy.Policy {
 	t.Helper()
-	p, err := policy.Compile(conf, policy.Options{Replay: dpop.NewMemory(), KeysOf: keysOf, Now: func() time.Time { return clock }})
+	p, err := policy.Compile(conf, policy.Options{Cache: sharedCache, Replay: dpop.NewMemory(), KeysOf: keysOf, Now: func() time.Time { return clock }})
 	if err != nil {
 		t.Fatal(err)
 	}

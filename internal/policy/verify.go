@@ -13,11 +13,18 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
-// verify parses and verifies the token; s has it then.
+// verify parses and verifies the token, or finds that this was done before; s
+// has it then.
 func (p *Policy) verify(s *subject) *refusal.Refusal {
-	untrusted, err := token.Parse(s.found.Raw)
-	if err != nil {
-		return because(refusal.MalformedToken, err)
+	known := p.look(s.found.Raw)
+	var untrusted *token.Untrusted
+	if known != nil {
+		untrusted = known.tok
+	} else {
+		var err error
+		if untrusted, err = token.Parse(s.found.Raw); err != nil {
+			return because(refusal.MalformedToken, err)
+		}
 	}
 	name := untrusted.String("iss")
 	iss := p.issuers[name]
@@ -32,38 +39,56 @@ func (p *Policy) verify(s *subject) *refusal.Refusal {
 	if iss == nil {
 		return because(refusal.UnknownIssuer, nil)
 	}
-	if r := iss.verifySignature(s, untrusted); r != nil {
+	if known != nil && known.keys == iss.keys && known.stands() {
+		s.verified = *known
+		if r := p.verifyClaims(s, iss, untrusted); r != nil {
+			return r
+		}
+		s.tok = untrusted
+		return nil
+	}
+	generation, r := p.once(s.found.Raw, iss, func() (uint64, *refusal.Refusal) {
+		return iss.verifySignature(s, untrusted)
+	})
+	if r != nil {
 		return r
 	}
 	if r := p.verifyClaims(s, iss, untrusted); r != nil {
 		return r
 	}
 	s.tok = untrusted
+	if iss.keys != nil && p.cache != nil {
+		times, _ := untrusted.Times() // they were read a moment ago
+		s.verified = verified{untrusted, times, iss.keys, generation}
+		kept := s.verified
+		p.cache.tokens.Set(s.found.Raw, &kept)
+	}
 	return nil
 }
 
-func (i *issuer) verifySignature(s *subject, t *token.Untrusted) *refusal.Refusal {
+// verifySignature tells which generation of keys proved it; 0 for a secret.
+func (i *issuer) verifySignature(s *subject, t *token.Untrusted) (uint64, *refusal.Refusal) {
 	method := jwt.GetSigningMethod(t.Alg)
 	if method == nil {
-		return because(refusal.BadSignature, nil)
+		return 0, because(refusal.BadSignature, nil)
 	}
 	if i.keys == nil {
 		// config keeps HS algorithms and public keys apart: t.Alg is an HS one.
 		for _, secret := range i.Secrets {
 			if method.Verify(t.SigningInput, t.Signature, secret.Value(s.now)) == nil {
-				return nil
+				return 0, nil
 			}
 		}
-		return because(refusal.BadSignature, nil)
+		return 0, because(refusal.BadSignature, nil)
 	}
 	key, err := i.keys.Key(s.req.Context(), t.Kid, t.HasKid, t.Alg)
 	if err != nil {
-		return keyRefusal(err)
+		return 0, keyRefusal(err)
 	}
 	if method.Verify(t.SigningInput, t.Signature, key.Public) != nil {
-		return because(refusal.BadSignature, nil)
+		return 0, because(refusal.BadSignature, nil)
 	}
-	return nil
+	return key.Generation, nil
 }
 
 // anyIssuer asks the token's own issuer, or, where it has none here, all.

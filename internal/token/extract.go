@@ -59,31 +59,39 @@ func Extract(sources []Source, req Places) (Found, error) {
 	return found, nil
 }
 
+// read costs no memory for a token in a header: most requests end with it.
 func (s Source) read(req Places) (string, error) {
-	var values []string
+	value, count := "", 0
 	switch s.Kind {
 	case Header:
-		values = headerValues(req, s.Name)
+		for i := range req.NumHeader() {
+			if n, v := req.Header(i); strings.EqualFold(n, s.Name) {
+				value = v
+				count++
+			}
+		}
 	case Cookie:
 		for _, line := range headerValues(req, "cookie") {
 			for pair := range strings.SplitSeq(line, ";") {
-				if name, value := cookie(pair); name == s.Name {
-					values = append(values, strings.Trim(value, `"`))
+				if name, v := cookie(pair); name == s.Name {
+					value = strings.Trim(v, `"`)
+					count++
 				}
 			}
 		}
 	case Query:
-		values = req.Args(s.Name)
+		values := req.Args(s.Name)
+		if count = len(values); count > 0 {
+			value = values[0]
+		}
 	}
 	switch {
-	case len(values) == 0:
-		return "", nil
-	case len(values) > 1:
+	case count > 1:
 		return "", ErrMultiple
-	case s.Scheme == "":
-		return values[0], nil
+	case count == 0 || s.Scheme == "":
+		return value, nil
 	}
-	scheme, rest, _ := strings.Cut(values[0], " ")
+	scheme, rest, _ := strings.Cut(value, " ")
 	if !strings.EqualFold(scheme, s.Scheme) {
 		return "", nil
 	}

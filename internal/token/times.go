@@ -7,7 +7,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 )
 
-// The outcomes of [Untrusted.CheckTimes] besides [ErrMalformed].
+// The outcomes of [Times.Check] besides [ErrMalformed].
 var (
 	ErrExpired     = errors.New("token expired")
 	ErrNotYetValid = errors.New("token not yet valid")
@@ -17,39 +17,62 @@ var (
 // maxDate is 10000-01-01T00:00:00Z in seconds; dates are within 1970..9999.
 const maxDate = 253402300800
 
-// CheckTimes holds exp, nbf and iat (RFC 7519 section 4.1) against now. exp is
-// required; nbf and iat are not; all allow for leeway. maxAge, if not 0, is
-// the most that may have passed since iat, which is then required.
-func (t *Untrusted) CheckTimes(now time.Time, leeway, maxAge time.Duration) error {
-	exp, hasExp, err := t.date("exp")
-	if err != nil {
-		return err
+// Times are a token's dates in seconds since 1970 (RFC 7519 section 4.1). Each
+// but exp may be missing.
+type Times struct {
+	exp, nbf, iat          float64
+	hasExp, hasNbf, hasIat bool
+}
+
+// Times reads the dates; its errors wrap [ErrMalformed].
+func (t *Untrusted) Times() (times Times, err error) {
+	if times.exp, times.hasExp, err = t.date("exp"); err != nil {
+		return Times{}, err
 	}
-	nbf, hasNbf, err := t.date("nbf")
-	if err != nil {
-		return err
+	if times.nbf, times.hasNbf, err = t.date("nbf"); err != nil {
+		return Times{}, err
 	}
-	iat, hasIat, err := t.date("iat")
-	if err != nil {
-		return err
+	if times.iat, times.hasIat, err = t.date("iat"); err != nil {
+		return Times{}, err
 	}
+	return times, nil
+}
+
+// Check holds exp, nbf and iat against now. exp is required; nbf and iat are
+// not; all allow for leeway. maxAge, if not 0, is the most that may have passed
+// since iat, which is then required.
+func (t *Times) Check(now time.Time, leeway, maxAge time.Duration) error {
 	n := float64(now.UnixNano()) / 1e9
 	skew := leeway.Seconds()
 	switch {
-	case !hasExp:
-		return malformed("exp is missing")
-	case n >= exp+skew:
+	case !t.hasExp:
+		return errNoExp
+	case n >= t.exp+skew:
 		return ErrExpired
-	case hasNbf && nbf > n+skew, hasIat && iat > n+skew:
+	case t.hasNbf && t.nbf > n+skew, t.hasIat && t.iat > n+skew:
 		return ErrNotYetValid
 	case maxAge == 0:
 		return nil
-	case !hasIat:
-		return malformed("iat is missing")
-	case n-iat > maxAge.Seconds()+skew:
+	case !t.hasIat:
+		return errNoIat
+	case n-t.iat > maxAge.Seconds()+skew:
 		return ErrTooOld
 	}
 	return nil
+}
+
+var (
+	errNoExp = malformed("exp is missing")
+	errNoIat = malformed("iat is missing")
+)
+
+// CheckTimes is [Untrusted.Times] and [Times.Check].
+func (t *Untrusted) CheckTimes(now time.Time, leeway, maxAge time.Duration) error {
+	times, err := t.Times()
+	if err != nil {
+		return err
+	}
+	return times.Check(now, leeway, maxAge)
 }
 
 // date reads a NumericDate (RFC 7519 section 2) in seconds.

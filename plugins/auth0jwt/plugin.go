@@ -25,6 +25,9 @@ import (
 // Name is the plugin's name in ext-plugin-pre-req and ext-plugin-post-req.
 const Name = "auth0-jwt"
 
+// DefaultCacheSize is the bound of the cache, in bytes.
+const DefaultCacheSize = 64 << 20
+
 // Options are the operator's settings.
 type Options struct {
 	// AllowInsecure admits http:// URLs, loopback and private addresses and
@@ -37,6 +40,9 @@ type Options struct {
 	Transport http.RoundTripper
 	// RootCAs are trusted for issuers' certificates; nil is the system's.
 	RootCAs *x509.CertPool
+	// CacheSize bounds what is remembered of verified tokens, in bytes; 0 is
+	// [DefaultCacheSize], less than 0 remembers nothing.
+	CacheSize int64
 	// RedisURL is a redis:// or rediss:// URL of a memory of DPoP proofs that
 	// several gateways share; "" is this process's own memory. A URL that is
 	// none denies DPoP requests.
@@ -63,6 +69,7 @@ type settings struct {
 	Options
 	registry *jwks.Registry
 	replay   dpop.Replay
+	cache    *policy.Cache // nil is none
 }
 
 var _ plugin.Plugin = (*Plugin)(nil)
@@ -83,7 +90,7 @@ func (p *Plugin) Configure(opt Options) {
 	previous := p.settings.Swap(&settings{opt, jwks.NewRegistry(jwks.Options{
 		Transport: opt.Transport, AllowInsecure: opt.AllowInsecure, MaxStale: opt.MaxStale,
 		RootCAs: opt.RootCAs, Logger: opt.Logger,
-	}), replayOf(opt.RedisURL)})
+	}), replayOf(opt.RedisURL), cacheOf(opt.CacheSize)})
 	if previous != nil {
 		previous.close()
 	}
@@ -100,6 +107,16 @@ func CheckRedisURL(url string) error {
 		err = r.Close()
 	}
 	return err
+}
+
+func cacheOf(size int64) *policy.Cache {
+	switch {
+	case size < 0:
+		return nil
+	case size == 0:
+		size = DefaultCacheSize
+	}
+	return policy.NewCache(uint64(size))
 }
 
 func replayOf(redisURL string) dpop.Replay {
@@ -119,6 +136,9 @@ func (p *Plugin) Close() { p.settings.Load().close() }
 
 func (s *settings) close() {
 	s.registry.Close()
+	if s.cache != nil {
+		s.cache.Close()
+	}
 	if c, ok := s.replay.(io.Closer); ok {
 		_ = c.Close() // of a client's connections: nothing is lost
 	}
@@ -173,7 +193,7 @@ func (s *settings) compile(in []byte) (*policy.Policy, error) {
 	for _, w := range conf.Warnings {
 		s.Logger.Warn("configuration", "warning", w)
 	}
-	return policy.Compile(conf, policy.Options{Replay: s.replay, KeysOf: func(iss config.Issuer) (policy.Keys, error) {
+	return policy.Compile(conf, policy.Options{Replay: s.replay, Cache: s.cache, KeysOf: func(iss config.Issuer) (policy.Keys, error) {
 		if iss.JWKS != nil {
 			return jwks.Static(iss.JWKS)
 		}
@@ -228,5 +248,7 @@ func (s *settings) decide(pol *policy.Policy, r pkgHTTP.Request) (d policy.Decis
 			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Sprintf("panic: %T", caught)})
 		}
 	}()
-	return pol.Decide(newView(r))
+	v, done := newView(r)
+	defer done()
+	return pol.Decide(v)
 }

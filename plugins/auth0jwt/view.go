@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 
 	pkgHTTP "github.com/apache/apisix-go-plugin-runner/pkg/http"
 
@@ -25,21 +26,32 @@ type frame interface {
 	FrameHeader(i int) (name, value string)
 }
 
+// frameViews are reused: a decision keeps nothing of a view.
+var frameViews = sync.Pool{New: func() any { return new(frameView) }}
+
 // newView shows a request to the policy: in place where the runner can, and
-// else from the runner's map.
-func newView(r pkgHTTP.Request) policy.Request {
+// else from the runner's map. done ends the view.
+func newView(r pkgHTTP.Request) (v policy.Request, done func()) {
 	if f, ok := r.(frame); ok {
 		if n, stands := f.Frame(); stands {
-			return &frameView{view{f}, f, n}
+			shown, _ := frameViews.Get().(*frameView)
+			*shown = frameView{view{f}, f, n, shown.done}
+			if shown.done == nil {
+				shown.done = func() {
+					*shown = frameView{done: shown.done}
+					frameViews.Put(shown)
+				}
+			}
+			return shown, shown.done
 		}
 	}
-	v := &mapView{view: view{r}}
+	m := &mapView{view: view{r}}
 	for name, values := range r.Header().View() {
 		for _, value := range values {
-			v.headers = append(v.headers, identity.Header{Name: name, Value: value})
+			m.headers = append(m.headers, identity.Header{Name: name, Value: value})
 		}
 	}
-	return v
+	return m, func() {}
 }
 
 // view is what both ways share.
@@ -67,8 +79,9 @@ func (v view) Context() context.Context {
 
 type frameView struct {
 	view
-	f frame
-	n int
+	f    frame
+	n    int
+	done func()
 }
 
 func (v *frameView) NumHeader() int                    { return v.n }

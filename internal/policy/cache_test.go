@@ -1,0 +1,260 @@
+package policy_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+)
+
+// changing is an issuer whose keys change, and that counts who asks for one.
+type changing struct {
+	static     *jwks.Provider
+	asked      atomic.Int64
+	generation atomic.Uint64
+	gone       atomic.Bool // the key left the set
+	away       atomic.Bool // no usable keys
+	slow       chan struct{}
+}
+
+func newChanging(t *testing.T) *changing {
+	t.Helper()
+	return &changing{static: must(jwks.Static(tenantSet()))}
+}
+
+func (c *changing) Key(ctx context.Context, kid string, hasKid bool, alg string) (jwks.Key, error) {
+	c.asked.Add(1)
+	if c.slow != nil {
+		<-c.slow
+	}
+	switch {
+	case c.away.Load():
+		return jwks.Key{}, &jwks.UnavailableError{RetryAfter: time.Second}
+	case c.gone.Load():
+		return jwks.Key{}, jwks.ErrUnknownKey
+	}
+	key, err := c.static.Key(ctx, kid, hasKid, alg)
+	key.Generation = c.generation.Load()
+	return key, err
+}
+
+func (c *changing) Generation() (uint64, bool) { return c.generation.Load(), !c.away.Load() }
+
+// cached is a policy with a cache of its own and a clock that moves.
+func cached(t *testing.T, cache *policy.Cache, keys policy.Keys, now *time.Time, changes ...func(*config.Config)) *policy.Policy {
+	t.Helper()
+	return must(policy.Compile(route(changes...), policy.Options{
+		Cache: cache, KeysOf: func(config.Issuer) (policy.Keys, error) { return keys, nil }, Now: func() time.Time { return *now },
+	}))
+}
+
+func TestAKnownTokenIsVerifiedOnce(t *testing.T) {
+	cache := policy.NewCache(1 << 20)
+	defer cache.Close()
+	keys, now := newChanging(t), clock
+	userID := func(c *config.Config) {
+		c.ClaimHeaders = []config.ClaimHeader{{Header: "X-User-Id", Claim: "sub"}}
+	}
+	a := cached(t, cache, keys, &now, userID)
+	b := cached(t, cache, keys, &now, userID, func(c *config.Config) { c.RequiredScopes = []string{"admin"} })
+	token := good(t)
+	for range 3 {
+		edits, forward := a.Decide(get("authorization", "Bearer "+token, "x-user-id", "admin")).Forward()
+		if !forward || len(edits.SetHeaders) != 1 || edits.SetHeaders[0].Value != "auth0|alice" || !slices.Equal(edits.DeleteHeaders, []string{"x-user-id"}) {
+			t.Fatalf("forward %v, %+v", forward, edits)
+		}
+		if got := outcome(b.Decide(bearing(token))); got != reason(refusal.InsufficientScope) {
+			t.Fatalf("another policy's: %s", got)
+		}
+	}
+	if n := keys.asked.Load(); n != 1 {
+		t.Errorf("verified %d times", n)
+	}
+}
+
+func TestACachedVerdictEndsWithItsKey(t *testing.T) {
+	cache := policy.NewCache(1 << 20)
+	defer cache.Close()
+	keys, now := newChanging(t), clock
+	p := cached(t, cache, keys, &now)
+	req := bearing(good(t))
+	for _, step := range []struct {
+		name   string
+		change func()
+		want   string
+	}{
+		{"at first", func() {}, goesOn},
+		{"the set changed and the key is still there", func() { keys.generation.Add(1) }, goesOn},
+		{"the key left", func() { keys.generation.Add(1); keys.gone.Store(true) }, reason(refusal.UnknownKey)},
+		{"the key is back", func() { keys.generation.Add(1); keys.gone.Store(false) }, goesOn},
+		{"the keys are too old", func() { keys.away.Store(true) }, reason(refusal.KeysUnavailable)},
+		{"fetched again", func() { keys.away.Store(false) }, goesOn},
+	} {
+		step.change()
+		for range 2 {
+			if got := outcome(p.Decide(req)); got != step.want {
+				t.Errorf("%s: %s, want %s", step.name, got, step.want)
+			}
+		}
+	}
+}
+
+func TestACachedVerdictKeepsTimeToTheSecond(t *testing.T) {
+	cache := policy.NewCache(1 << 20)
+	defer cache.Close()
+	now := clock
+	p := cached(t, cache, newChanging(t), &now, func(c *config.Config) { c.MaxTokenAge = 10 * time.Minute })
+	// iat is a minute before clock, exp an hour after; leeway is 30 s.
+	short := bearing(good(t, "exp", at(time.Minute), "nbf", at(-time.Minute)))
+	aged := bearing(good(t))
+	for _, step := range []struct {
+		req   *request
+		after time.Duration
+		want  string
+	}{
+		{short, 0, goesOn},
+		{short, 90*time.Second - time.Millisecond, goesOn},
+		{short, 90 * time.Second, reason(refusal.Expired)},
+		{short, -90 * time.Second, goesOn}, // the clock was set back
+		{short, -91 * time.Second, reason(refusal.NotYetValid)},
+		{short, 0, goesOn},
+		{aged, 0, goesOn},
+		{aged, 9*time.Minute + 30*time.Second, goesOn},
+		{aged, 9*time.Minute + 31*time.Second, reason(refusal.TooOld)},
+	} {
+		now = clock.Add(step.after)
+		for range 2 {
+			if got := outcome(p.Decide(step.req)); got != step.want {
+				t.Errorf("after %v: %s, want %s", step.after, got, step.want)
+			}
+		}
+	}
+}
+
+// What one request carries must never reach another's upstream.
+func TestOneRequestsCookiesAreNotAnothers(t *testing.T) {
+	cache := policy.NewCache(1 << 20)
+	defer cache.Close()
+	now := clock
+	p := cached(t, cache, newChanging(t), &now, func(c *config.Config) {
+		c.TokenFrom = []config.TokenSource{{Kind: config.FromCookie, Name: "session"}}
+		c.ForwardToken = false
+		c.ClaimHeaders = []config.ClaimHeader{{Header: "X-Email", Claim: "email"}, {Header: "X-User-Id", Claim: "sub"}}
+	})
+	token := good(t)
+	for _, theme := range []string{"dark", "light", ""} {
+		cookie := "session=" + token
+		want := "[{X-User-Id auth0|alice}]"
+		if theme != "" {
+			cookie += "; theme=" + theme
+			want = "[{cookie theme=" + theme + "} {X-User-Id auth0|alice}]"
+		}
+		edits, _ := p.Decide(get("cookie", cookie)).Forward()
+		if got := fmt.Sprint(edits.SetHeaders); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestWhatTheRequestHasASayInIsNotRemembered(t *testing.T) {
+	cache := policy.NewCache(1 << 20)
+	defer cache.Close()
+	now := clock
+	keys := newChanging(t)
+	byMethod := cached(t, cache, keys, &now, rules(config.Rule{Expression: cel(`request.method == "GET"`), Status: 403}))
+	byTime := cached(t, cache, keys, &now, func(c *config.Config) { c.MaxAuthAge = time.Minute })
+	token := good(t, "auth_time", at(0))
+	post := bearing(token)
+	post.method = "POST"
+	for range 2 {
+		for _, step := range []struct {
+			p    *policy.Policy
+			req  *request
+			want string
+		}{{byMethod, bearing(token), goesOn}, {byMethod, post, reason(refusal.RuleDenied)}, {byTime, bearing(token), goesOn}} {
+			if got := outcome(step.p.Decide(step.req)); got != step.want {
+				t.Errorf("%s, want %s", got, step.want)
+			}
+		}
+	}
+	now = clock.Add(2 * time.Minute)
+	if got := outcome(byTime.Decide(bearing(token))); got != reason(refusal.StepUpRequired) {
+		t.Error(got)
+	}
+}
+
+func TestHostileTokensPushNoGoodOneOut(t *testing.T) {
+	cache := policy.NewCache(16 << 10) // room for a few
+	defer cache.Close()
+	keys, now := newChanging(t), clock
+	p := cached(t, cache, keys, &now)
+	good := bearing(good(t))
+	if got := outcome(p.Decide(good)); got != goesOn {
+		t.Fatal(got)
+	}
+	before := keys.asked.Load()
+	for n := range 2000 {
+		forged := bearing(fmt.Sprintf("%s.%s.%s", base64url(header("RS256", "rsa")), base64url(claims("n", fmt.Sprint(n))), base64url([]byte("x"))))
+		if got := outcome(p.Decide(forged)); got != reason(refusal.BadSignature) {
+			t.Fatal(got)
+		}
+	}
+	if got := outcome(p.Decide(good)); got != goesOn || keys.asked.Load() != before+2000 {
+		t.Errorf("%s; the good token was verified again %d times", got, keys.asked.Load()-before-2000)
+	}
+}
+
+func TestIdenticalTokensThatArriveTogetherAreVerifiedOnce(t *testing.T) {
+	cache := policy.NewCache(1 << 20)
+	defer cache.Close()
+	keys, now := newChanging(t), clock
+	keys.slow = make(chan struct{})
+	p := cached(t, cache, keys, &now)
+	good, forged := good(t), sign(t, "RS256", attacker(), header("RS256", "rsa"), claims())
+	for name, tt := range map[string]struct{ token, want string }{"good": {good, goesOn}, "forged": {forged, reason(refusal.BadSignature)}} {
+		asked := keys.asked.Load()
+		var arrived, all sync.WaitGroup
+		for range 20 {
+			arrived.Add(1)
+			all.Go(func() {
+				arrived.Done()
+				if got := outcome(p.Decide(bearing(tt.token))); got != tt.want {
+					t.Errorf("%s: %s", name, got)
+				}
+			})
+		}
+		arrived.Wait()
+		time.Sleep(50 * time.Millisecond) // time for all to wait; fewer only weaken the test
+		close(keys.slow)
+		all.Wait()
+		if n := keys.asked.Load() - asked; n > 3 {
+			t.Errorf("%s: verified %d times", name, n)
+		}
+		keys.slow = make(chan struct{})
+	}
+}
+
+func TestACacheIsBounded(t *testing.T) {
+	cache := policy.NewCache(64 << 10)
+	defer cache.Close()
+	keys, now := newChanging(t), clock
+	p := cached(t, cache, keys, &now)
+	for n := range 500 {
+		if got := outcome(p.Decide(bearing(good(t, "n", fmt.Sprint(n))))); got != goesOn {
+			t.Fatal(got)
+		}
+	}
+	if size := cache.Size(); size > 64<<10 {
+		t.Errorf("%d bytes", size)
+	}
+}
+
+func attacker() any { return keys().attacker }
