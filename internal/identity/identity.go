@@ -115,7 +115,7 @@ func (p *Plan) Verified(req token.Places, found token.Source, set []Header) Edit
 func (p *Plan) spoofed(req token.Places) []string {
 	var names []string
 	for i := range req.NumHeader() {
-		if name, _ := req.Header(i); p.names[Fold(name)] && !slices.Contains(names, name) {
+		if name := req.HeaderName(i); p.names[Fold(name)] && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -148,7 +148,7 @@ func (p *Plan) withhold(req token.Places, found token.Source, e *Edits) {
 
 func (p *Plan) deleteShown(req token.Places, name string, e *Edits) {
 	for i := range req.NumHeader() {
-		if shown, _ := req.Header(i); strings.EqualFold(shown, name) && !slices.Contains(e.DeleteHeaders, shown) {
+		if shown := req.HeaderName(i); strings.EqualFold(shown, name) && !slices.Contains(e.DeleteHeaders, shown) {
 			e.DeleteHeaders = append(e.DeleteHeaders, shown)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 type shown []identity.Header
 
 func (s shown) NumHeader() int                    { return len(s) }
+func (s shown) HeaderName(i int) string           { return s[i].Name }
 func (s shown) Header(i int) (name, value string) { return s[i].Name, s[i].Value }
 func (shown) Args(string) []string                { return nil }
 func headers(namesAndValues ...string) (list shown) {

@@ -39,6 +39,9 @@ func (*Request) IP() string { return "" }
 // NumHeader is the number of headers.
 func (r *Request) NumHeader() int { return len(r.Headers) }
 
+// HeaderName is the name of one of them.
+func (r *Request) HeaderName(i int) string { return r.Headers[i][0] }
+
 // Header is one of them.
 func (r *Request) Header(i int) (name, value string) { return r.Headers[i][0], r.Headers[i][1] }
 

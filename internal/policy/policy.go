@@ -161,7 +161,7 @@ func (p *Policy) judge(s *subject) (identity.Edits, *refusal.Refusal) {
 func isPreflight(req Request) bool {
 	var origin, method bool
 	for i := range req.NumHeader() {
-		name, _ := req.Header(i)
+		name := req.HeaderName(i)
 		origin = origin || strings.EqualFold(name, "Origin")
 		method = method || strings.EqualFold(name, "Access-Control-Request-Method")
 	}

@@ -16,6 +16,8 @@ type Request interface {
 	// NumHeader is the number of header entries APISIX showed, repeats
 	// included; it shows 100 at most and says nothing about the rest.
 	NumHeader() int
+	// HeaderName is the name of entry i, in any letter case.
+	HeaderName(i int) string
 	// Header is entry i: the name in any letter case, and one value.
 	Header(i int) (name, value string)
 	// Args are the decoded values of one query argument, in order.

@@ -25,6 +25,7 @@ type request struct {
 func (*request) Context() context.Context            { return context.Background() }
 func (r *request) Method() string                    { return r.method }
 func (r *request) NumHeader() int                    { return len(r.headers) }
+func (r *request) HeaderName(i int) string           { return r.headers[i][0] }
 func (r *request) Header(i int) (name, value string) { return r.headers[i][0], r.headers[i][1] }
 func (r *request) Args(name string) []string         { return r.args[name] }
 func (r *request) Query() map[string][]string        { return r.args }

@@ -186,11 +186,11 @@ func lower(c byte) byte {
 // with the same header costs no memory. Plugins may keep what it gave: strings
 // never change, and the frame they came from may.
 type interner struct {
-	slots [64]string
+	slots [256]string
 }
 
-// maxInterned is the longest text that is kept, in bytes: 64 slots of it are
-// 256 KiB a connection at most.
+// maxInterned is the longest text that is kept, in bytes: 256 slots of it are
+// 1 MiB a connection at most.
 const maxInterned = 4 << 10
 
 var internSeed = maphash.MakeSeed()
@@ -202,9 +202,18 @@ func (n *interner) string(b []byte) string {
 	if len(b) > maxInterned {
 		return string(b)
 	}
-	slot := &n.slots[maphash.Bytes(internSeed, b)%uint64(len(n.slots))]
-	if *slot != string(b) {
-		*slot = string(b)
+	// Two places for each text: few headers of a connection are in each other's
+	// way.
+	hash := maphash.Bytes(internSeed, b)
+	first, second := &n.slots[hash%uint64(len(n.slots))], &n.slots[hash>>32%uint64(len(n.slots))]
+	switch {
+	case *first == string(b):
+		return *first
+	case *second == string(b):
+		return *second
+	case *first != "" && *second == "":
+		first = second
 	}
-	return *slot
+	*first = string(b)
+	return *first
 }

@@ -61,6 +61,11 @@ func (r *request) Frame() (headers int, stands bool) {
 	return len(r.header.sent), r.header.view == nil && len(r.header.noted) == 0
 }
 
+// FrameName is the name of header entry i as APISIX showed it.
+func (r *request) FrameName(i int) string {
+	return r.header.names.string(r.header.sent[i].Name)
+}
+
 // FrameHeader is header entry i as APISIX showed it.
 func (r *request) FrameHeader(i int) (name, value string) {
 	p := &r.header.sent[i]

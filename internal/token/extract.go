@@ -25,6 +25,7 @@ type Source struct {
 // Places is what [Extract] looks at.
 type Places interface {
 	NumHeader() int
+	HeaderName(i int) string
 	Header(i int) (name, value string)
 	Args(name string) []string
 }
@@ -65,8 +66,8 @@ func (s Source) read(req Places) (string, error) {
 	switch s.Kind {
 	case Header:
 		for i := range req.NumHeader() {
-			if n, v := req.Header(i); strings.EqualFold(n, s.Name) {
-				value = v
+			if strings.EqualFold(req.HeaderName(i), s.Name) {
+				_, value = req.Header(i)
 				count++
 			}
 		}
@@ -109,8 +110,9 @@ func cookie(pair string) (name, value string) {
 func headerValues(req Places, name string) []string {
 	var values []string
 	for i := range req.NumHeader() {
-		if n, v := req.Header(i); strings.EqualFold(n, name) {
-			values = append(values, v)
+		if strings.EqualFold(req.HeaderName(i), name) {
+			_, value := req.Header(i)
+			values = append(values, value)
 		}
 	}
 	return values

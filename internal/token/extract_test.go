@@ -15,6 +15,7 @@ type places struct {
 }
 
 func (p places) NumHeader() int                    { return len(p.headers) }
+func (p places) HeaderName(i int) string           { return p.headers[i][0] }
 func (p places) Header(i int) (name, value string) { return p.headers[i][0], p.headers[i][1] }
 func (p places) Args(name string) []string         { return p.args[name] }
 

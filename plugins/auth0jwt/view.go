@@ -23,6 +23,7 @@ var (
 type frame interface {
 	pkgHTTP.Request
 	Frame() (headers int, stands bool)
+	FrameName(i int) string
 	FrameHeader(i int) (name, value string)
 }
 
@@ -85,6 +86,7 @@ type frameView struct {
 }
 
 func (v *frameView) NumHeader() int                    { return v.n }
+func (v *frameView) HeaderName(i int) string           { return v.f.FrameName(i) }
 func (v *frameView) Header(i int) (name, value string) { return v.f.FrameHeader(i) }
 
 // mapView is the runner's map as a list: one entry per value.
@@ -93,7 +95,8 @@ type mapView struct {
 	headers []identity.Header
 }
 
-func (v *mapView) NumHeader() int { return len(v.headers) }
+func (v *mapView) NumHeader() int          { return len(v.headers) }
+func (v *mapView) HeaderName(i int) string { return v.headers[i].Name }
 
 func (v *mapView) Header(i int) (name, value string) {
 	return v.headers[i].Name, v.headers[i].Value
