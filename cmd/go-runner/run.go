@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -88,6 +89,7 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	if err != nil {
 		return cannotRun("%w", err)
 	}
+	defer runtime.KeepAlive(auth0jwt.Ballast())
 	logger.Info("listening", "socket", path, "version", version, "commit", commit, "allow_insecure", s.allowInsecure)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -23,12 +23,17 @@ type Cache struct {
 	flights   [64]singleflight.Group
 }
 
-// verified is a token whose signature a key of one generation proved.
-type verified struct {
-	tok        *token.Untrusted
+// proof is what a verified token's standing depends on from then on.
+type proof struct {
 	times      token.Times
 	keys       Keys
 	generation uint64
+}
+
+// verified is a token whose signature a key of one generation proved.
+type verified struct {
+	proof
+	tok *token.Untrusted
 }
 
 type decisionKey struct {
@@ -38,14 +43,14 @@ type decisionKey struct {
 
 // decided is a decision that depends on nothing but the token and the time.
 type decided struct {
-	verified
+	proof   // and not the token, whose claims take much more memory
 	set     []identity.Header
 	reports []int
 }
 
 // What an entry takes beside the texts it holds, in bytes, generously.
 const (
-	tokenOverhead    = 2048
+	tokenOverhead    = 2560
 	decisionOverhead = 512
 )
 
@@ -86,11 +91,11 @@ func (c *Cache) Close() {
 // lastPolicy numbers policies, so that none finds another's decisions.
 var lastPolicy atomic.Uint64
 
-// stands tells whether what v remembers would come out the same now: the same
+// stands tells whether what was proved would come out the same now: the same
 // provider has keys of the same generation.
-func (v *verified) stands() bool {
-	generation, ok := v.keys.Generation()
-	return ok && generation == v.generation
+func (p *proof) stands() bool {
+	generation, ok := p.keys.Generation()
+	return ok && generation == p.generation
 }
 
 // known decides a request whose token the policy took a moment ago. Everything
@@ -108,10 +113,10 @@ func (p *Policy) known(req Request, found token.Found) (Decision, bool) {
 
 // remember notes a decision to forward.
 func (p *Policy) remember(s *subject, set []identity.Header) {
-	if p.cache == nil || !p.tokenDecides || s.verified.keys == nil || s.tok.Claims["cnf"] != nil {
+	if p.cache == nil || !p.tokenDecides || s.proof.keys == nil || s.tok.Claims["cnf"] != nil {
 		return
 	}
-	p.cache.decisions.Set(decisionKey{p.id, s.found.Raw}, &decided{verified: s.verified, set: set, reports: s.reports})
+	p.cache.decisions.Set(decisionKey{p.id, s.found.Raw}, &decided{proof: s.proof, set: set, reports: s.reports})
 }
 
 // look is the parsed token, if it was verified before; by whom, the caller has

@@ -130,7 +130,7 @@ type subject struct {
 	tok     *token.Untrusted // verified, once there
 	reports []int
 
-	verified verified // what the cache may remember
+	proof proof // what the cache may remember
 }
 
 // byDPoP tells that the token came with the scheme DPoP (RFC 9449 section 7.1).

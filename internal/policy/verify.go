@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -40,7 +41,7 @@ func (p *Policy) verify(s *subject) *refusal.Refusal {
 		return because(refusal.UnknownIssuer, nil)
 	}
 	if known != nil && known.keys == iss.keys && known.stands() {
-		s.verified = *known
+		s.proof = known.proof
 		if r := p.verifyClaims(s, iss, untrusted); r != nil {
 			return r
 		}
@@ -59,16 +60,35 @@ func (p *Policy) verify(s *subject) *refusal.Refusal {
 	s.tok = untrusted
 	if iss.keys != nil && p.cache != nil {
 		times, _ := untrusted.Times() // they were read a moment ago
-		s.verified = verified{untrusted, times, iss.keys, generation}
-		kept := s.verified
-		p.cache.tokens.Set(s.found.Raw, &kept)
+		s.proof = proof{times, iss.keys, generation}
+		p.cache.tokens.Set(s.found.Raw, &verified{s.proof, untrusted})
 	}
 	return nil
 }
 
+// methods are looked up without the lock of jwt.GetSigningMethod.
+var methods = func() map[string]jwt.SigningMethod {
+	all := map[string]jwt.SigningMethod{}
+	for _, alg := range jwt.GetAlgorithms() {
+		if alg != "none" {
+			all[alg] = jwt.GetSigningMethod(alg)
+		}
+	}
+	return all
+}()
+
+// patience is a request's context that is made only for who waits: a deadline
+// has a timer, and hardly any request waits for a key.
+type patience struct{ req Request }
+
+func (p patience) Deadline() (time.Time, bool) { return p.req.Context().Deadline() }
+func (p patience) Done() <-chan struct{}       { return p.req.Context().Done() }
+func (p patience) Err() error                  { return p.req.Context().Err() }
+func (p patience) Value(key any) any           { return p.req.Context().Value(key) }
+
 // verifySignature tells which generation of keys proved it; 0 for a secret.
 func (i *issuer) verifySignature(s *subject, t *token.Untrusted) (uint64, *refusal.Refusal) {
-	method := jwt.GetSigningMethod(t.Alg)
+	method := methods[t.Alg]
 	if method == nil {
 		return 0, because(refusal.BadSignature, nil)
 	}
@@ -81,7 +101,7 @@ func (i *issuer) verifySignature(s *subject, t *token.Untrusted) (uint64, *refus
 		}
 		return 0, because(refusal.BadSignature, nil)
 	}
-	key, err := i.keys.Key(s.req.Context(), t.Kid, t.HasKid, t.Alg)
+	key, err := i.keys.Key(patience{s.req}, t.Kid, t.HasKid, t.Alg)
 	if err != nil {
 		return 0, keyRefusal(err)
 	}

@@ -3,6 +3,9 @@ package auth0jwt_test
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
@@ -11,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +44,7 @@ const (
 func TestMain(m *testing.M) {
 	cache, _ := strconv.ParseInt(os.Getenv(cacheEnv), 10, 64)
 	plugins := []plugin.Plugin{&nothing{}, auth0jwt.New(auth0jwt.Options{CacheSize: cache, Logger: slog.New(slog.DiscardHandler)})}
+	defer runtime.KeepAlive(auth0jwt.Ballast())
 	switch os.Getenv(serveEnv) {
 	case "engine":
 		serveEngine(plugins)
@@ -212,29 +217,42 @@ func benchToken(key *rsa.PrivateKey, n int) string {
 	return s
 }
 
-// BenchmarkKnownToken is one exchange with a token seen a moment ago; its
-// allocations are the runner's, since the client has none.
-func BenchmarkKnownToken(b *testing.B) {
-	p := auth0jwt.New(auth0jwt.Options{Logger: slog.New(slog.DiscardHandler)})
-	defer p.Close()
-	s, err := runner.New(runner.Options{Plugins: []plugin.Plugin{p}, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	path := filepath.Join(b.TempDir(), "r.sock")
-	l, err := runner.Socket{Path: path}.Listen()
-	if err != nil {
-		b.Fatal(err)
-	}
-	go func() { _ = s.Serve(l) }()
-	defer s.Shutdown(context.Background())
-	w := dial(b, path)
-	defer w.Close()
-	frame := frameOf(w.prepare(b, "auth0-jwt", benchConf("")), benchToken(benchKey(), 1))
-	w.do(frame)
-	b.ReportAllocs()
-	for b.Loop() {
-		w.do(frame)
+// BenchmarkExchange is one exchange with a token seen a moment ago, and with a
+// new one each time; allocations are the runner's, since the client has none.
+func BenchmarkExchange(b *testing.B) {
+	for _, bb := range []struct {
+		name   string
+		cache  int64
+		tokens int
+	}{{"known token", 0, 1}, {"new token", 64 << 10, 1000}} {
+		b.Run(bb.name, func(b *testing.B) {
+			p := auth0jwt.New(auth0jwt.Options{CacheSize: bb.cache, Logger: slog.New(slog.DiscardHandler)})
+			defer p.Close()
+			s, err := runner.New(runner.Options{Plugins: []plugin.Plugin{p}, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			path := filepath.Join(b.TempDir(), "r.sock")
+			l, err := runner.Socket{Path: path}.Listen()
+			if err != nil {
+				b.Fatal(err)
+			}
+			go func() { _ = s.Serve(l) }()
+			defer s.Shutdown(context.Background())
+			w := dial(b, path)
+			defer w.Close()
+			conf := w.prepare(b, "auth0-jwt", benchConf(""))
+			frames := make([][]byte, bb.tokens)
+			for i := range frames {
+				frames[i] = frameOf(conf, benchToken(benchKey(), i))
+			}
+			w.do(frames[0])
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				w.do(frames[i%len(frames)])
+			}
+		})
 	}
 }
 
@@ -275,12 +293,16 @@ func BenchmarkTable(b *testing.B) {
 		{"engine, nothing", "nothing", "", engine, many[:1]},
 		{"official runner, nothing", "nothing", "", theirs, many[:1]},
 		{"known token", "auth0-jwt", benchConf(""), engine, many[:1]},
+		{"known token, no headers", "auth0-jwt", strings.Replace(benchConf(""), `"claim_headers":{"X-User-Id":"sub"}`, `"strip_headers":["X-User-Id"]`, 1), engine, many[:1]},
 		{"known token, official runner", "auth0-jwt", benchConf(""), theirs, many[:1]},
 		{"20 rules and 5 headers, known", "auth0-jwt", benchConf(rich), engine, many[:1]},
 		{"new token each time", "auth0-jwt", benchConf(""), small, many},
 		{"new token, official runner", "auth0-jwt", benchConf(""), theirsSmall, many},
 		{"20 rules and 5 headers, new", "auth0-jwt", benchConf(rich), small, many},
 		{"forged token", "auth0-jwt", benchConf(""), engine, forged},
+	}
+	if only := os.Getenv("ROWS"); only != "" {
+		all = slices.DeleteFunc(all, func(s scenario) bool { return !strings.Contains(only, s.name) })
 	}
 	results := map[string][]measured{}
 	for b.Loop() {
@@ -292,13 +314,95 @@ func BenchmarkTable(b *testing.B) {
 	}
 	b.ReportMetric(0, "ns/op")
 	base := middle(results[all[0].name])
-	b.Logf("%d connections, medians of %d rounds, ratios to the first row", connections, rounds)
-	b.Logf("%-32s %12s %10s %8s %10s %8s", "", "requests/s", "spread", "ratio", "CPU us", "ratio")
+	var table strings.Builder
+	fmt.Fprintf(&table, "%d connections, medians of %d rounds, ratios to the first row\n", connections, rounds)
+	fmt.Fprintf(&table, "%-32s %12s %8s %8s %8s %8s\n", "", "requests/s", "spread", "ratio", "CPU us", "ratio")
 	for _, s := range all {
 		m := middle(results[s.name])
-		b.Logf("%-32s %12.0f %9.0f%% %8.2f %10.1f %8.2f", s.name, m.perSecond, spread(results[s.name]), m.perSecond/base.perSecond, m.cpu, m.cpu/base.cpu)
+		fmt.Fprintf(&table, "%-32s %12.0f %7.0f%% %8.2f %8.1f %8.2f\n", s.name, m.perSecond, spread(results[s.name]), m.perSecond/base.perSecond, m.cpu, m.cpu/base.cpu)
 	}
-	b.Logf("raw check of an RS256 signature: %.1f us", rawCheck(many[0]))
+	fmt.Fprintf(&table, "raw check of an RS256 signature, all processors busy: %.1f us of CPU\n", rawCheck(many[0]))
+	fmt.Println(table.String()) // b.Log would cut it short
+}
+
+// BenchmarkDistinctTokens sends TOKENS (100,000) different good tokens and tells
+// how much memory the runner is left with, then the same of forged ones.
+func BenchmarkDistinctTokens(b *testing.B) {
+	n := 100_000
+	if text := os.Getenv("TOKENS"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	point, err := signer.PublicKey.Bytes()
+	if err != nil {
+		b.Fatal(err)
+	}
+	conf := fmt.Sprintf(`{"issuer":"https://i.example/","audience":"api","algorithms":["ES256"],"claim_headers":{"X-User-Id":"sub"},
+		"jwks":{"keys":[{"kty":"EC","crv":"P-256","kid":"k","x":"%s","y":"%s"}]}}`,
+		base64.RawURLEncoding.EncodeToString(point[1:33]), base64.RawURLEncoding.EncodeToString(point[33:]))
+	p := startProcess(b, "engine", 0)
+	for b.Loop() {
+		for _, forged := range []bool{false, true} {
+			var next atomic.Int64
+			var clients sync.WaitGroup
+			for range 4 {
+				w := dial(b, p.path)
+				id := w.prepare(b, "auth0-jwt", conf)
+				clients.Go(func() {
+					defer w.Close()
+					for {
+						i := int(next.Add(1))
+						if i > n {
+							return
+						}
+						t := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
+							"iss": "https://i.example/", "aud": "api", "sub": "auth0|user-" + strconv.Itoa(i), "iat": time.Now().Unix(),
+							"exp": time.Now().Add(time.Hour).Unix(), "scope": "read:orders write:orders", "azp": "spa", "roles": []string{"a", "b"},
+						})
+						t.Header["kid"] = "k"
+						var token string
+						if forged {
+							text, err := t.SigningString()
+							if err != nil {
+								panic(err)
+							}
+							token = text + "." + strings.Repeat("A", 86)
+						} else {
+							text, err := t.SignedString(signer)
+							if err != nil {
+								panic(err)
+							}
+							token = text
+						}
+						w.do(frameOf(id, token))
+					}
+				})
+			}
+			clients.Wait()
+			fmt.Printf("%d distinct tokens, forged %v: %d MiB resident, %d MiB at most\n", n, forged, p.memory("VmRSS"), p.memory("VmHWM"))
+		}
+	}
+}
+
+// memory is a line of /proc/PID/status, in MiB.
+func (p process) memory(line string) int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	if err != nil {
+		return 0
+	}
+	for l := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(l, line+":"); ok {
+			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
+			return kib >> 10
+		}
+	}
+	return 0
 }
 
 func middle(all []measured) measured {
@@ -316,20 +420,29 @@ func spread(all []measured) float64 {
 	return widest * 100
 }
 
+// rawCheck is the processor time of one signature check, in microseconds, with
+// every processor busy, as the runners' are.
 func rawCheck(token string) float64 {
 	i := strings.LastIndexByte(token, '.')
 	signature, err := base64.RawURLEncoding.DecodeString(token[i+1:])
 	if err != nil {
 		panic(err)
 	}
-	const n = 2000
-	start := time.Now()
-	for range n {
-		if err := jwt.SigningMethodRS256.Verify(token[:i], signature, &benchKey().PublicKey); err != nil {
-			panic(err)
-		}
+	const n = 20_000
+	self := process{pid: os.Getpid()}
+	before := self.cpu()
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for range n {
+				if err := jwt.SigningMethodRS256.Verify(token[:i], signature, &benchKey().PublicKey); err != nil {
+					panic(err)
+				}
+			}
+		})
 	}
-	return float64(time.Since(start).Microseconds()) / n
+	all.Wait()
+	return float64((self.cpu() - before).Microseconds()) / float64(n*runtime.GOMAXPROCS(0))
 }
 
 // loadOn is a second of requests, one after the other on every connection.
