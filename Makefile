@@ -57,7 +57,7 @@ compose-config: ## docker-compose.yml is clean, in both profiles
 	else echo "docker-compose.yml was not checked: install docker-compose"; fi
 
 bench: ## Go benchmarks, the engine beside the official runner among them
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench . -benchtime $(or $(BENCHTIME),1s) -benchmem ./...
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@for pkg in $$($(GO) list ./...); do \
