@@ -141,7 +141,7 @@ func (p *Policy) once(raw string, iss *issuer, verify func() (uint64, *refusal.R
 		refusal    *refusal.Refusal
 	}
 	group := &p.cache.flights[maphash.String(flightSeed, raw)%uint64(len(p.cache.flights))]
-	v, _, _ := group.Do(strconv.FormatUint(iss.id, 16)+raw, func() (any, error) {
+	v, _, _ := group.Do(strconv.FormatUint(iss.id, 16)+" "+raw, func() (any, error) {
 		generation, r := verify()
 		return outcome{generation, r}, nil
 	})

@@ -6,7 +6,6 @@ package auth0jwt
 import (
 	"crypto/x509"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -68,7 +67,7 @@ type Plugin struct {
 type settings struct {
 	Options
 	registry *jwks.Registry
-	replay   dpop.Replay
+	replay   *dpop.Watched
 	cache    *policy.Cache // nil is none
 }
 
@@ -90,7 +89,7 @@ func (p *Plugin) Configure(opt Options) {
 	previous := p.settings.Swap(&settings{opt, jwks.NewRegistry(jwks.Options{
 		Transport: opt.Transport, AllowInsecure: opt.AllowInsecure, MaxStale: opt.MaxStale,
 		RootCAs: opt.RootCAs, Logger: opt.Logger,
-	}), replayOf(opt.RedisURL), cacheOf(opt.CacheSize)})
+	}), &dpop.Watched{Replay: replayOf(opt.RedisURL), Logger: opt.Logger}, cacheOf(opt.CacheSize)})
 	if previous != nil {
 		previous.close()
 	}
@@ -139,9 +138,7 @@ func (s *settings) close() {
 	if s.cache != nil {
 		s.cache.Close()
 	}
-	if c, ok := s.replay.(io.Closer); ok {
-		_ = c.Close() // of a client's connections: nothing is lost
-	}
+	_ = s.replay.Close() // of a client's connections: nothing is lost
 }
 
 // InFlight is the number of requests being decided.

@@ -1,0 +1,38 @@
+package dpop
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// Watched is a memory whose changes between answering and failing are logged,
+// one line each.
+type Watched struct {
+	Replay
+
+	Logger  *slog.Logger
+	failing atomic.Bool
+}
+
+// First implements [Replay].
+func (w *Watched) First(ctx context.Context, p Proof, now time.Time) (bool, error) {
+	first, err := w.Replay.First(ctx, p, now)
+	switch {
+	case err != nil && w.failing.CompareAndSwap(false, true):
+		w.Logger.Error("the memory of DPoP proofs cannot be asked; requests with a token bound to a DPoP key are denied until it can: see --redis-url", "error", err.Error())
+	case err == nil && w.failing.CompareAndSwap(true, false):
+		w.Logger.Info("the memory of DPoP proofs answers again")
+	}
+	return first, err
+}
+
+// Close closes the memory, if there is anything to close.
+func (w *Watched) Close() error {
+	if c, ok := w.Replay.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
