@@ -3,6 +3,7 @@ package a6
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 // ErrMalformed says that a payload is not the flatbuffer it should be: an
@@ -187,8 +188,8 @@ func (r *reader) row(at int) (table, error) {
 	return r.table(pos)
 }
 
-// pairs appends a vector of TextEntry to dst, in place. An entry without a
-// name is malformed.
+// pairs reads a vector of TextEntry into the memory of dst, in place. An entry
+// without a name is malformed.
 func (t table) pairs(index int, dst []Pair) ([]Pair, error) {
 	start, count, _, err := t.vector(index, 4)
 	if err != nil {
@@ -197,25 +198,80 @@ func (t table) pairs(index int, dst []Pair) ([]Pair, error) {
 	if count > maxEntries {
 		return dst, ErrMalformed
 	}
+	dst = slices.Grow(dst[:0], count)[:count]
+	shape := entryShape{vtable: -1}
 	for i := range count {
-		row, err := t.r.row(start + 4*i)
-		if err != nil {
+		if err := t.r.pair(start+4*i, &shape, &dst[i]); err != nil {
 			return dst, err
 		}
-		var p Pair
-		var named bool
-		if p.Name, named, err = row.view(0); err != nil {
-			return dst, err
-		}
-		if !named {
-			return dst, ErrMalformed
-		}
-		if p.Value, p.HasValue, err = row.view(1); err != nil {
-			return dst, err
-		}
-		dst = append(dst, p)
 	}
 	return dst, nil
+}
+
+// entryShape is what the vtable of a TextEntry says: where in the table its
+// fields are, 0 for not at all. The rows of one vector mostly share a vtable,
+// so that it is read once.
+type entryShape struct{ vtable, size, name, value int }
+
+// pair reads the TextEntry that an element of a vector points at, in place.
+func (r *reader) pair(at int, shape *entryShape, p *Pair) error {
+	pos, err := r.target(at)
+	if err != nil {
+		return err
+	}
+	vtable := pos - int(int32(binary.LittleEndian.Uint32(r.buf[pos:])))
+	if vtable != shape.vtable {
+		if *shape, err = r.entryShape(pos); err != nil {
+			return err
+		}
+	}
+	if shape.name == 0 || !r.within(pos, shape.size) {
+		return ErrMalformed
+	}
+	if p.Name, err = r.text(pos + shape.name); err != nil {
+		return err
+	}
+	p.Value, p.HasValue = nil, shape.value != 0
+	if p.HasValue {
+		p.Value, err = r.text(pos + shape.value)
+	}
+	return err
+}
+
+func (r *reader) entryShape(pos int) (s entryShape, err error) {
+	row, err := r.table(pos)
+	if err != nil {
+		return s, err
+	}
+	name, err := row.field(0, 4)
+	if err != nil {
+		return s, err
+	}
+	if s.value, err = row.field(1, 4); err != nil {
+		return s, err
+	}
+	s.vtable, s.size = row.vtable, row.size
+	if s.name = name; s.name != 0 {
+		s.name -= pos
+	}
+	if s.value != 0 {
+		s.value -= pos
+	}
+	return s, nil
+}
+
+// text is the string that the field at pos, which is within the payload, points
+// at, in place.
+func (r *reader) text(pos int) ([]byte, error) {
+	pos, err := r.target(pos)
+	if err != nil {
+		return nil, err
+	}
+	end := int64(pos) + 4 + int64(binary.LittleEndian.Uint32(r.buf[pos:]))
+	if end > int64(len(r.buf)) {
+		return nil, ErrMalformed
+	}
+	return r.buf[pos+4 : end : end], nil
 }
 
 // entries reads a vector of TextEntry. An entry without a name is malformed.
