@@ -5,9 +5,9 @@ package identity
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
@@ -41,30 +41,24 @@ type Plan struct {
 	claimsHeader string
 	tokenHeader  string
 	forwardToken bool
-	names        map[string]bool // folded names nobody but the plugin may set
+	names        nameSet // that nobody but the plugin may set
 }
 
 // NewPlan plans identity headers; claimsHeader and tokenHeader may be "".
 func NewPlan(claimHeaders []ClaimHeader, claimsHeader, tokenHeader string, strip []string, forwardToken bool) *Plan {
 	p := &Plan{
 		claimHeaders: claimHeaders, claimsHeader: claimsHeader, tokenHeader: tokenHeader,
-		forwardToken: forwardToken, names: map[string]bool{},
+		forwardToken: forwardToken,
 	}
 	for _, h := range claimHeaders {
-		p.names[Fold(h.Name)] = true
+		p.names.add(h.Name)
 	}
 	for _, name := range append([]string{claimsHeader, tokenHeader}, strip...) {
 		if name != "" {
-			p.names[Fold(name)] = true
+			p.names.add(name)
 		}
 	}
 	return p
-}
-
-// Fold makes equal the names that some upstream takes for one: letter case
-// never counts, and CGI, WSGI and PHP read "_" and "-" alike.
-func Fold(name string) string {
-	return strings.ReplaceAll(strings.ToLower(name), "_", "-")
 }
 
 // Anonymous is the plan for a request that goes on without a token: whatever
@@ -115,8 +109,8 @@ func (p *Plan) Verified(req token.Places, found token.Source, set []Header) Edit
 func (p *Plan) spoofed(req token.Places) []string {
 	var names []string
 	for i := range req.NumHeader() {
-		if name := req.HeaderName(i); p.names[Fold(name)] && !slices.Contains(names, name) {
-			names = append(names, name)
+		if name := req.HeaderName(i); p.names.has(name) && !slices.Contains(names, string(name)) {
+			names = append(names, string(name))
 		}
 	}
 	return names
@@ -130,13 +124,13 @@ func (p *Plan) withhold(req token.Places, found token.Source, e *Edits) {
 	case token.Header:
 		p.deleteShown(req, found.Name, e)
 	case token.Cookie:
-		if p.names["cookie"] {
+		if p.names.has([]byte("cookie")) {
 			return // the whole header goes
 		}
 		var lines []string
 		for i := range req.NumHeader() {
-			if name, value := req.Header(i); strings.EqualFold(name, "cookie") {
-				lines = append(lines, value)
+			if fold.Equal(req.HeaderName(i), "cookie") {
+				lines = append(lines, req.HeaderValue(i))
 			}
 		}
 		p.deleteShown(req, "cookie", e)
@@ -148,8 +142,8 @@ func (p *Plan) withhold(req token.Places, found token.Source, e *Edits) {
 
 func (p *Plan) deleteShown(req token.Places, name string, e *Edits) {
 	for i := range req.NumHeader() {
-		if shown := req.HeaderName(i); strings.EqualFold(shown, name) && !slices.Contains(e.DeleteHeaders, shown) {
-			e.DeleteHeaders = append(e.DeleteHeaders, shown)
+		if shown := req.HeaderName(i); fold.Equal(shown, name) && !slices.Contains(e.DeleteHeaders, string(shown)) {
+			e.DeleteHeaders = append(e.DeleteHeaders, string(shown))
 		}
 	}
 }

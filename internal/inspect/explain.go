@@ -40,10 +40,10 @@ func (*Request) IP() string { return "" }
 func (r *Request) NumHeader() int { return len(r.Headers) }
 
 // HeaderName is the name of one of them.
-func (r *Request) HeaderName(i int) string { return r.Headers[i][0] }
+func (r *Request) HeaderName(i int) []byte { return []byte(r.Headers[i][0]) }
 
-// Header is one of them.
-func (r *Request) Header(i int) (name, value string) { return r.Headers[i][0], r.Headers[i][1] }
+// HeaderValue is the value of one of them.
+func (r *Request) HeaderValue(i int) string { return r.Headers[i][1] }
 
 // Args are the values of one query argument.
 func (r *Request) Args(name string) []string { return r.URL.Query()[name] }

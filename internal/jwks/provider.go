@@ -94,13 +94,12 @@ func (p *Provider) Key(ctx context.Context, kid string, hasKid bool, alg string)
 }
 
 // Generation is that of the keys at hand; false where there are none, or they
-// are too old. Asking counts as a use and never waits: whoever remembers that
+// are too old by now. Asking counts as a use and never waits: whoever remembers that
 // a key verified something asks whether that still holds.
-func (p *Provider) Generation() (uint64, bool) {
+func (p *Provider) Generation(now time.Time) (uint64, bool) {
 	if p.registry == nil {
 		return p.set.Load().generation, true
 	}
-	now := time.Now()
 	p.touch(now)
 	set := p.usable(now)
 	if set == nil {

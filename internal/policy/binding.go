@@ -10,6 +10,7 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
@@ -44,8 +45,8 @@ func (p *Policy) checkDPoP(s *subject, tok *token.Untrusted, cnf map[string]any)
 	var raw string
 	var proofs int
 	for i := range s.req.NumHeader() {
-		if name, value := s.req.Header(i); strings.EqualFold(name, "dpop") {
-			raw = value
+		if fold.Equal(s.req.HeaderName(i), "dpop") {
+			raw = s.req.HeaderValue(i)
 			proofs++
 		}
 	}

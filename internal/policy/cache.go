@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
@@ -93,8 +94,8 @@ var lastPolicy atomic.Uint64
 
 // stands tells whether what was proved would come out the same now: the same
 // provider has keys of the same generation.
-func (p *proof) stands() bool {
-	generation, ok := p.keys.Generation()
+func (p *proof) stands(now time.Time) bool {
+	generation, ok := p.keys.Generation(now)
 	return ok && generation == p.generation
 }
 
@@ -105,7 +106,10 @@ func (p *Policy) known(req Request, found token.Found) (Decision, bool) {
 		return Decision{}, false
 	}
 	d, there := p.cache.decisions.GetIfPresent(decisionKey{p.id, found.Raw})
-	if !there || !d.stands() || d.times.Check(p.now(), p.conf.Leeway, p.conf.MaxTokenAge) != nil {
+	if !there {
+		return Decision{}, false
+	}
+	if now := p.now(); !d.stands(now) || d.times.Check(now, p.conf.Leeway, p.conf.MaxTokenAge) != nil {
 		return Decision{}, false
 	}
 	return Decision{forward: true, edits: p.plan.Verified(req, found.Source, d.set), reports: d.reports}, true

@@ -46,7 +46,7 @@ func (c *changing) Key(ctx context.Context, kid string, hasKid bool, alg string)
 	return key, err
 }
 
-func (c *changing) Generation() (uint64, bool) { return c.generation.Load(), !c.away.Load() }
+func (c *changing) Generation(time.Time) (uint64, bool) { return c.generation.Load(), !c.away.Load() }
 
 // cached is a policy with a cache of its own and a clock that moves.
 func cached(t *testing.T, cache *policy.Cache, keys policy.Keys, now *time.Time, changes ...func(*config.Config)) *policy.Policy {

@@ -62,7 +62,7 @@ func (n noKeys) Key(context.Context, string, bool, string) (jwks.Key, error) {
 	return jwks.Key{}, n.err
 }
 
-func (noKeys) Generation() (uint64, bool) { return 0, false }
+func (noKeys) Generation(time.Time) (uint64, bool) { return 0, false }
 
 type check struct {
 	number string

@@ -10,6 +10,7 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
@@ -23,7 +24,7 @@ const MaxHeadersShown = 100
 // Keys finds verification keys. Errors are those of [jwks.Provider.Key].
 type Keys interface {
 	Key(ctx context.Context, kid string, hasKid bool, alg string) (jwks.Key, error)
-	Generation() (uint64, bool)
+	Generation(now time.Time) (uint64, bool)
 }
 
 // Decision is the outcome for one request. The zero Decision is a refusal.
@@ -162,8 +163,8 @@ func isPreflight(req Request) bool {
 	var origin, method bool
 	for i := range req.NumHeader() {
 		name := req.HeaderName(i)
-		origin = origin || strings.EqualFold(name, "Origin")
-		method = method || strings.EqualFold(name, "Access-Control-Request-Method")
+		origin = origin || fold.Equal(name, "Origin")
+		method = method || fold.Equal(name, "Access-Control-Request-Method")
 	}
 	return req.Method() == "OPTIONS" && origin && method
 }

@@ -16,10 +16,11 @@ type Request interface {
 	// NumHeader is the number of header entries APISIX showed, repeats
 	// included; it shows 100 at most and says nothing about the rest.
 	NumHeader() int
-	// HeaderName is the name of entry i, in any letter case.
-	HeaderName(i int) string
-	// Header is entry i: the name in any letter case, and one value.
-	Header(i int) (name, value string)
+	// HeaderName is the name of entry i, in any letter case. It stands only
+	// until Decide returns, and is not changed.
+	HeaderName(i int) []byte
+	// HeaderValue is the one value of entry i.
+	HeaderValue(i int) string
 	// Args are the decoded values of one query argument, in order.
 	Args(name string) []string
 	// Query is all arguments, decoded. It is not changed.

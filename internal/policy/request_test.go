@@ -22,15 +22,15 @@ type request struct {
 	asked   []string // the variables asked for
 }
 
-func (*request) Context() context.Context            { return context.Background() }
-func (r *request) Method() string                    { return r.method }
-func (r *request) NumHeader() int                    { return len(r.headers) }
-func (r *request) HeaderName(i int) string           { return r.headers[i][0] }
-func (r *request) Header(i int) (name, value string) { return r.headers[i][0], r.headers[i][1] }
-func (r *request) Args(name string) []string         { return r.args[name] }
-func (r *request) Query() map[string][]string        { return r.args }
-func (*request) Path() string                        { return "/orders/7" }
-func (*request) IP() string                          { return "10.1.2.3" }
+func (*request) Context() context.Context     { return context.Background() }
+func (r *request) Method() string             { return r.method }
+func (r *request) NumHeader() int             { return len(r.headers) }
+func (r *request) HeaderName(i int) []byte    { return []byte(r.headers[i][0]) }
+func (r *request) HeaderValue(i int) string   { return r.headers[i][1] }
+func (r *request) Args(name string) []string  { return r.args[name] }
+func (r *request) Query() map[string][]string { return r.args }
+func (*request) Path() string                 { return "/orders/7" }
+func (*request) IP() string                   { return "10.1.2.3" }
 
 func (r *request) Var(name string) ([]byte, error) {
 	r.asked = append(r.asked, name)

@@ -73,9 +73,8 @@ func (p *Policy) checkRules(s *subject) *refusal.Refusal {
 func shown(req Request) rule.Request {
 	headers := map[string][]string{}
 	for i := range req.NumHeader() {
-		name, value := req.Header(i)
-		name = strings.ToLower(name)
-		headers[name] = append(headers[name], value)
+		name := strings.ToLower(string(req.HeaderName(i)))
+		headers[name] = append(headers[name], req.HeaderValue(i))
 	}
 	return rule.Request{Method: req.Method(), Path: req.Path(), Headers: headers, Query: req.Query(), IP: req.IP()}
 }

@@ -40,7 +40,7 @@ func (p *Policy) verify(s *subject) *refusal.Refusal {
 	if iss == nil {
 		return because(refusal.UnknownIssuer, nil)
 	}
-	if known != nil && known.keys == iss.keys && known.stands() {
+	if known != nil && known.keys == iss.keys && known.stands(s.now) {
 		s.proof = known.proof
 		if r := p.verifyClaims(s, iss, untrusted); r != nil {
 			return r

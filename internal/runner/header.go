@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
 )
 
 // header is pkg/http.Header over a frame's entries. As long as nobody asks for
@@ -35,7 +36,7 @@ func (h *header) Get(key string) string {
 		return h.noted[i].Value
 	}
 	for i := range h.sent {
-		if foldEqual(h.sent[i].Name, key) {
+		if fold.Equal(h.sent[i].Name, key) {
 			return h.names.string(h.sent[i].Value)
 		}
 	}
@@ -137,7 +138,7 @@ func (h *header) diffNoted(edits []a6.Entry) []a6.Entry {
 func (h *header) changes(e a6.Entry) bool {
 	count, same := 0, false
 	for i := range h.sent {
-		if foldEqual(h.sent[i].Name, e.Name) {
+		if fold.Equal(h.sent[i].Name, e.Name) {
 			count++
 			same = string(h.sent[i].Value) == e.Value
 		}
@@ -160,26 +161,6 @@ func sortedNames(m map[string][]string) []string {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(m))
-}
-
-// foldEqual compares a name of the frame with one of a plugin, without case.
-func foldEqual(name []byte, key string) bool {
-	if len(name) != len(key) {
-		return false
-	}
-	for i, c := range name {
-		if lower(c) != lower(key[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		c += 'a' - 'A'
-	}
-	return c
 }
 
 // interner gives one string for equal bytes, so that a worker's next request

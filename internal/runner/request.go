@@ -61,15 +61,13 @@ func (r *request) Frame() (headers int, stands bool) {
 	return len(r.header.sent), r.header.view == nil && len(r.header.noted) == 0
 }
 
-// FrameName is the name of header entry i as APISIX showed it.
-func (r *request) FrameName(i int) string {
-	return r.header.names.string(r.header.sent[i].Name)
-}
+// FrameName is the name of header entry i as APISIX showed it, in place: it
+// stands as long as the request and is not to be changed.
+func (r *request) FrameName(i int) []byte { return r.header.sent[i].Name }
 
-// FrameHeader is header entry i as APISIX showed it.
-func (r *request) FrameHeader(i int) (name, value string) {
-	p := &r.header.sent[i]
-	return r.header.names.string(p.Name), r.header.names.string(p.Value)
+// FrameValue is the value of header entry i as APISIX showed it.
+func (r *request) FrameValue(i int) string {
+	return r.header.names.string(r.header.sent[i].Value)
 }
 
 func (r *request) Path() []byte {

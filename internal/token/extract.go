@@ -3,6 +3,8 @@ package token
 import (
 	"errors"
 	"strings"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
 )
 
 // SourceKind is the kind of place a token is read from.
@@ -25,8 +27,8 @@ type Source struct {
 // Places is what [Extract] looks at.
 type Places interface {
 	NumHeader() int
-	HeaderName(i int) string
-	Header(i int) (name, value string)
+	HeaderName(i int) []byte // in any letter case; not changed
+	HeaderValue(i int) string
 	Args(name string) []string
 }
 
@@ -66,8 +68,8 @@ func (s Source) read(req Places) (string, error) {
 	switch s.Kind {
 	case Header:
 		for i := range req.NumHeader() {
-			if strings.EqualFold(req.HeaderName(i), s.Name) {
-				_, value = req.Header(i)
+			if fold.Equal(req.HeaderName(i), s.Name) {
+				value = req.HeaderValue(i)
 				count++
 			}
 		}
@@ -110,9 +112,8 @@ func cookie(pair string) (name, value string) {
 func headerValues(req Places, name string) []string {
 	var values []string
 	for i := range req.NumHeader() {
-		if strings.EqualFold(req.HeaderName(i), name) {
-			_, value := req.Header(i)
-			values = append(values, value)
+		if fold.Equal(req.HeaderName(i), name) {
+			values = append(values, req.HeaderValue(i))
 		}
 	}
 	return values

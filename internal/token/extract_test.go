@@ -14,10 +14,10 @@ type places struct {
 	args    map[string][]string
 }
 
-func (p places) NumHeader() int                    { return len(p.headers) }
-func (p places) HeaderName(i int) string           { return p.headers[i][0] }
-func (p places) Header(i int) (name, value string) { return p.headers[i][0], p.headers[i][1] }
-func (p places) Args(name string) []string         { return p.args[name] }
+func (p places) NumHeader() int            { return len(p.headers) }
+func (p places) HeaderName(i int) []byte   { return []byte(p.headers[i][0]) }
+func (p places) HeaderValue(i int) string  { return p.headers[i][1] }
+func (p places) Args(name string) []string { return p.args[name] }
 
 var (
 	bearer = token.Source{Kind: token.Header, Name: "authorization", Scheme: "Bearer"}

@@ -57,11 +57,10 @@ type Plugin struct {
 	plugin.DefaultPlugin
 
 	settings atomic.Pointer[settings]
-	inFlight atomic.Int64
+	counts   [numStripes]counts
 
-	forwarded atomic.Uint64
-	reported  atomic.Uint64
-	refused   [256]atomic.Uint64 // by refusal.Kind
+	reported atomic.Uint64
+	refused  [256]atomic.Uint64 // by refusal.Kind
 }
 
 type settings struct {
@@ -142,12 +141,20 @@ func (s *settings) close() {
 }
 
 // InFlight is the number of requests being decided.
-func (p *Plugin) InFlight() int64 { return p.inFlight.Load() }
+func (p *Plugin) InFlight() (n int64) {
+	for i := range p.counts {
+		n += p.counts[i].inFlight.Load()
+	}
+	return n
+}
 
 // Decisions counts the requests so far by outcome: "forwarded", or the reason
 // of the refusal.
 func (p *Plugin) Decisions() map[string]uint64 {
-	counts := map[string]uint64{"forwarded": p.forwarded.Load()}
+	counts := map[string]uint64{"forwarded": 0}
+	for i := range p.counts {
+		counts["forwarded"] += p.counts[i].forwarded.Load()
+	}
 	for _, kind := range refusal.Kinds() {
 		counts[kind.Reason()] = p.refused[kind].Load()
 	}
@@ -202,21 +209,24 @@ func (s *settings) compile(in []byte) (*policy.Policy, error) {
 
 // RequestFilter implements plugin.Plugin.
 func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Request) {
-	p.inFlight.Add(1)
-	defer p.inFlight.Add(-1)
+	memory, _ := frameViews.Get().(*frameView)
+	defer memory.release()
+	count := &p.counts[memory.stripe]
+	count.inFlight.Add(1)
+	defer count.inFlight.Add(-1)
 	s := p.settings.Load()
 	pol, ok := conf.(*policy.Policy)
 	if !ok || pol == nil {
 		pol = policy.Deny(errNoPolicy)
 	}
-	decision := s.decide(pol, r)
+	decision := s.decide(pol, r, memory)
 	for _, i := range decision.Reports() {
 		p.reported.Add(1)
 		s.Logger.Info("a rule with report_only would have denied a request", "rule", i)
 	}
 	edits, forward := decision.Forward()
 	if forward {
-		p.forwarded.Add(1)
+		count.forwarded.Add(1)
 		apply(edits, r)
 		return
 	}
@@ -239,13 +249,11 @@ func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Reques
 }
 
 // decide is Decide with a net below it: a panic denies.
-func (s *settings) decide(pol *policy.Policy, r pkgHTTP.Request) (d policy.Decision) {
+func (s *settings) decide(pol *policy.Policy, r pkgHTTP.Request, memory *frameView) (d policy.Decision) {
 	defer func() {
 		if caught := recover(); caught != nil {
 			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Sprintf("panic: %T", caught)})
 		}
 	}()
-	v, done := newView(r)
-	defer done()
-	return pol.Decide(v)
+	return pol.Decide(newView(r, memory))
 }

@@ -23,36 +23,29 @@ var (
 type frame interface {
 	pkgHTTP.Request
 	Frame() (headers int, stands bool)
-	FrameName(i int) string
-	FrameHeader(i int) (name, value string)
+	FrameName(i int) []byte
+	FrameValue(i int) string
 }
 
 // frameViews are reused: a decision keeps nothing of a view.
-var frameViews = sync.Pool{New: func() any { return new(frameView) }}
+var frameViews = sync.Pool{New: func() any { return &frameView{stripe: stripes.Add(1) % numStripes} }}
 
-// newView shows a request to the policy: in place where the runner can, and
-// else from the runner's map. done ends the view.
-func newView(r pkgHTTP.Request) (v policy.Request, done func()) {
+// newView shows a request to the policy: in place where the runner can, with
+// the memory given, and else from the runner's map.
+func newView(r pkgHTTP.Request, memory *frameView) policy.Request {
 	if f, ok := r.(frame); ok {
 		if n, stands := f.Frame(); stands {
-			shown, _ := frameViews.Get().(*frameView)
-			*shown = frameView{view{f}, f, n, shown.done}
-			if shown.done == nil {
-				shown.done = func() {
-					*shown = frameView{done: shown.done}
-					frameViews.Put(shown)
-				}
-			}
-			return shown, shown.done
+			memory.view, memory.f, memory.n = view{f}, f, n
+			return memory
 		}
 	}
 	m := &mapView{view: view{r}}
 	for name, values := range r.Header().View() {
 		for _, value := range values {
-			m.headers = append(m.headers, identity.Header{Name: name, Value: value})
+			m.headers = append(m.headers, mapHeader{[]byte(name), value})
 		}
 	}
-	return m, func() {}
+	return m
 }
 
 // view is what both ways share.
@@ -80,27 +73,35 @@ func (v view) Context() context.Context {
 
 type frameView struct {
 	view
-	f    frame
-	n    int
-	done func()
+	f      frame
+	n      int
+	stripe uint32 // of the counts
 }
 
-func (v *frameView) NumHeader() int                    { return v.n }
-func (v *frameView) HeaderName(i int) string           { return v.f.FrameName(i) }
-func (v *frameView) Header(i int) (name, value string) { return v.f.FrameHeader(i) }
+func (v *frameView) NumHeader() int           { return v.n }
+func (v *frameView) HeaderName(i int) []byte  { return v.f.FrameName(i) }
+func (v *frameView) HeaderValue(i int) string { return v.f.FrameValue(i) }
+
+// release lets go of the request, so that the view can serve the next.
+func (v *frameView) release() {
+	v.view, v.f, v.n = view{}, nil, 0
+	frameViews.Put(v)
+}
 
 // mapView is the runner's map as a list: one entry per value.
 type mapView struct {
 	view
-	headers []identity.Header
+	headers []mapHeader
 }
 
-func (v *mapView) NumHeader() int          { return len(v.headers) }
-func (v *mapView) HeaderName(i int) string { return v.headers[i].Name }
-
-func (v *mapView) Header(i int) (name, value string) {
-	return v.headers[i].Name, v.headers[i].Value
+type mapHeader struct {
+	name  []byte
+	value string
 }
+
+func (v *mapView) NumHeader() int           { return len(v.headers) }
+func (v *mapView) HeaderName(i int) []byte  { return v.headers[i].name }
+func (v *mapView) HeaderValue(i int) string { return v.headers[i].value }
 
 // apply hands edits to the runner.
 func apply(e identity.Edits, r pkgHTTP.Request) {
