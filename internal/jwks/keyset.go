@@ -1,6 +1,7 @@
 package jwks
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -33,8 +34,8 @@ type keySet struct {
 
 // algKeys is the keys that fit one algorithm.
 type algKeys struct {
-	keyfunc.Keyfunc
-	only *jwkset.JWK // nil: more than one, or none
+	byKid map[string]crypto.PublicKey
+	only  crypto.PublicKey // nil: more than one, or none
 }
 
 // readSet reads a JWKS (RFC 7517 section 5). Keys are judged one by one; a set
@@ -61,19 +62,39 @@ func readSet(document []byte) (*keySet, error) {
 	}
 	for _, alg := range algorithms {
 		fitting := slices.DeleteFunc(slices.Clone(set.keys), func(key jwkset.JWK) bool { return !fits(key, alg) })
-		keys := algKeys{}
-		if keys.Keyfunc, err = keyfunc.New(keyfunc.Options{
-			Storage: newStorage(fitting), UseWhitelist: []jwkset.USE{jwkset.UseSig, ""},
-		}); err != nil {
-			return nil, fmt.Errorf("jwks: %w", err)
-		}
-		if len(fitting) == 1 {
-			keys.only = &fitting[0]
+		keys, err := keysFor(alg, fitting)
+		if err != nil {
+			return nil, err
 		}
 		set.byAlg[alg] = keys
 	}
 	set.fingerprint = fingerprint(set.keys)
 	return set, nil
+}
+
+// keysFor looks every kid up through keyfunc, once for all requests; it
+// compares a key's alg and use with the token's once more.
+func keysFor(alg string, fitting []jwkset.JWK) (keys algKeys, err error) {
+	lookup, err := keyfunc.New(keyfunc.Options{
+		Storage: newStorage(fitting), UseWhitelist: []jwkset.USE{jwkset.UseSig, ""},
+	})
+	if err != nil {
+		return keys, fmt.Errorf("jwks: %w", err)
+	}
+	keys.byKid = map[string]crypto.PublicKey{}
+	for _, key := range fitting {
+		kid := key.Marshal().KID
+		if kid == "" {
+			continue
+		}
+		if public, err := lookup.Keyfunc(&jwt.Token{Header: map[string]any{"kid": kid, "alg": alg}}); err == nil {
+			keys.byKid[kid] = public
+		}
+	}
+	if len(fitting) == 1 {
+		keys.only = fitting[0].Key()
+	}
+	return keys, nil
 }
 
 // readList reads the list of keys, and the indices of those that have a member
@@ -120,22 +141,15 @@ func fingerprint(keys []jwkset.JWK) [sha256.Size]byte {
 // has tells whether any usable key has that kid, whatever its algorithm.
 func (s *keySet) has(kid string) bool { return s.kids[kid] }
 
-// find looks a key up through keyfunc, which compares the key's alg and use
-// with the token's once more. keyfunc offers all keys to a token without kid;
-// here it takes the only one that fits.
+// find is the key of a token's header. keyfunc offers all keys to a token
+// without kid; here it takes the only one that fits.
 func (s *keySet) find(kid string, hasKid bool, alg string) (Key, error) {
-	keys, ok := s.byAlg[alg]
-	if !ok || hasKid && kid == "" { // an empty kid names no key, not even one without
-		return Key{}, ErrUnknownKey
+	keys := s.byAlg[alg]
+	public := keys.only
+	if hasKid {
+		public = keys.byKid[kid] // never that of an empty kid, which names no key
 	}
-	if !hasKid {
-		if keys.only == nil {
-			return Key{}, ErrUnknownKey
-		}
-		return Key{keys.only.Key(), s.generation}, nil
-	}
-	public, err := keys.Keyfunc.Keyfunc(&jwt.Token{Header: map[string]any{"kid": kid, "alg": alg}})
-	if err != nil {
+	if public == nil {
 		return Key{}, ErrUnknownKey
 	}
 	return Key{public, s.generation}, nil

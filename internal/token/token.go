@@ -124,7 +124,7 @@ var base64url = base64.RawURLEncoding.Strict()
 
 // decode is strict base64url. Go's decoder skips CR and LF; we do not.
 func decode(part string) ([]byte, error) {
-	if strings.ContainsAny(part, "\r\n") {
+	if strings.IndexByte(part, '\r') >= 0 || strings.IndexByte(part, '\n') >= 0 {
 		return nil, base64.CorruptInputError(0)
 	}
 	return base64url.DecodeString(part)

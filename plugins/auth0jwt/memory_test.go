@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -19,14 +20,20 @@ import (
 // BenchmarkEngine is one exchange without a kernel in between: what is left is
 // the engine's and the plugin's own work.
 func BenchmarkEngine(b *testing.B) {
-	p := auth0jwt.New(auth0jwt.Options{Logger: slog.New(slog.DiscardHandler)})
-	defer p.Close()
-	for _, bb := range []struct{ name, plugin, conf string }{
-		{"nothing", "nothing", ""},
-		{"known token", "auth0-jwt", benchConf("")},
-		{"known token, 5 headers", "auth0-jwt", benchConf(`,"claims_header":"X-Claims","token_header":"X-Token","strip_headers":["X-A","X-B"]`)},
+	for _, bb := range []struct {
+		name, plugin, conf string
+		cache              int64
+		tokens             int
+	}{
+		{"nothing", "nothing", "", 0, 1},
+		{"known token", "auth0-jwt", benchConf(""), 0, 1},
+		{"known token, 5 headers", "auth0-jwt", benchConf(`,"claims_header":"X-Claims","token_header":"X-Token","strip_headers":["X-A","X-B"]`), 0, 1},
+		{"new token", "auth0-jwt", benchConf(""), 64 << 10, 1000},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
+			p := auth0jwt.New(auth0jwt.Options{CacheSize: bb.cache, Logger: slog.New(slog.DiscardHandler)})
+			defer p.Close()
+			defer runtime.KeepAlive(auth0jwt.Ballast())
 			s, err := runner.New(runner.Options{Plugins: []plugin.Plugin{&nothing{}, p}, Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				b.Fatal(err)
@@ -42,14 +49,17 @@ func BenchmarkEngine(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			frame := frameOf(conf, benchToken(benchKey(), 1))
-			warm := newMemoryConn(1, frame)
+			frames := make([][]byte, bb.tokens)
+			for i := range frames {
+				frames[i] = frameOf(conf, benchToken(benchKey(), i))
+			}
+			warm := newMemoryConn(1, frames...)
 			l.conns <- warm
 			<-warm.done
 
 			b.ReportAllocs()
 			b.ResetTimer()
-			c := newMemoryConn(b.N, frame)
+			c := newMemoryConn(b.N, frames...)
 			l.conns <- c
 			<-c.done
 			b.StopTimer()
@@ -80,18 +90,18 @@ func (l *memoryListener) Accept() (net.Conn, error) {
 func (l *memoryListener) Close() error   { return nil }
 func (l *memoryListener) Addr() net.Addr { return &net.UnixAddr{} }
 
-// memoryConn is a worker that sends one frame again and again and takes every
+// memoryConn is a worker that sends its frames again and again and takes every
 // answer.
 type memoryConn struct {
 	net.Conn // nil: what is not below is not used
 	left     int
-	frame    []byte
+	frames   [][]byte
 	answer   []byte // the first
 	done     chan struct{}
 }
 
-func newMemoryConn(times int, frame []byte) *memoryConn {
-	return &memoryConn{left: times, frame: frame, done: make(chan struct{})}
+func newMemoryConn(times int, frames ...[]byte) *memoryConn {
+	return &memoryConn{left: times, frames: frames, done: make(chan struct{})}
 }
 
 func (c *memoryConn) Read(p []byte) (int, error) {
@@ -99,7 +109,7 @@ func (c *memoryConn) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	c.left--
-	return copy(p, c.frame), nil
+	return copy(p, c.frames[c.left%len(c.frames)]), nil
 }
 
 func (c *memoryConn) Write(p []byte) (int, error) {
