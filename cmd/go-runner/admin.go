@@ -33,6 +33,7 @@ func serveAdmin(s settings, p *auth0jwt.Plugin, server *runner.Server, log *slog
 			Decisions:      func() []telemetry.Decision { return decisionsOf(p) },
 			Providers:      func() []telemetry.Provider { return providersOf(p) },
 			Reported:       p.Reported,
+			Caches:         func() []telemetry.Cache { return cachesOf(p) },
 			Configurations: server.Configurations,
 			Connections:    server.Connections,
 		}, s.pprof),
@@ -52,6 +53,14 @@ func decisionsOf(p *auth0jwt.Plugin) []telemetry.Decision {
 	var all []telemetry.Decision
 	for _, reason := range slices.Sorted(maps.Keys(counts)) {
 		all = append(all, telemetry.Decision{Reason: reason, Count: counts[reason]})
+	}
+	return all
+}
+
+func cachesOf(p *auth0jwt.Plugin) []telemetry.Cache {
+	var all []telemetry.Cache
+	for _, s := range p.Caches() {
+		all = append(all, telemetry.Cache(s))
 	}
 	return all
 }

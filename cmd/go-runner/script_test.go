@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,13 +34,23 @@ func TestScripts(t *testing.T) {
 			"waitsocket": waitSocket,
 			"deadsocket": deadSocket,
 			"terminate":  terminate,
+			"get":        get,
 		},
 	})
 }
 
 // mintedTokens leaves tokens of a key made for the script, and a configuration
-// with that key: good.jwt, expired.jwt, inline.json.
+// with that key: good.jwt, expired.jwt, inline.json. $ADMIN is an address that
+// is free.
 func mintedTokens(env *testscript.Env) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	env.Setenv("ADMIN", l.Addr().String())
+	if err := l.Close(); err != nil {
+		return err
+	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return err
@@ -97,6 +109,17 @@ func deadSocket(ts *testscript.TestScript, _ bool, args []string) {
 	l.SetUnlinkOnClose(false)
 	ts.Check(l.Close())
 	_, err = os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+}
+
+// get URL prints what is served there.
+func get(ts *testscript.TestScript, _ bool, args []string) {
+	answer, err := http.Get(args[0])
+	ts.Check(err)
+	defer answer.Body.Close()
+	_, err = fmt.Fprintln(ts.Stdout(), answer.Status)
+	ts.Check(err)
+	_, err = io.Copy(ts.Stdout(), answer.Body)
 	ts.Check(err)
 }
 

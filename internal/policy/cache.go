@@ -2,12 +2,11 @@ package policy
 
 import (
 	"hash/maphash"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
-	"golang.org/x/sync/singleflight"
+	"github.com/maypok86/otter/v2/stats"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
@@ -21,7 +20,6 @@ import (
 type Cache struct {
 	tokens    *otter.Cache[string, *verified]
 	decisions *otter.Cache[decisionKey, *decided]
-	flights   [64]singleflight.Group
 }
 
 // proof is what a verified token's standing depends on from then on.
@@ -60,6 +58,8 @@ func NewCache(bytes uint64) *Cache {
 	return &Cache{
 		tokens: otter.Must(&otter.Options[string, *verified]{
 			MaximumWeight: max(bytes/2, 1),
+			Executor:      atOnce,
+			StatsRecorder: stats.NewCounter(),
 			Weigher: func(raw string, v *verified) uint32 {
 				// Raw, payload and claims hold about the same text.
 				return uint32(tokenOverhead + len(raw) + 3*len(v.tok.Payload))
@@ -67,6 +67,8 @@ func NewCache(bytes uint64) *Cache {
 		}),
 		decisions: otter.Must(&otter.Options[decisionKey, *decided]{
 			MaximumWeight: max(bytes/2, 1),
+			Executor:      atOnce,
+			StatsRecorder: stats.NewCounter(),
 			Weigher: func(k decisionKey, d *decided) uint32 {
 				size := decisionOverhead + len(k.token)
 				for _, h := range d.set {
@@ -78,9 +80,27 @@ func NewCache(bytes uint64) *Cache {
 	}
 }
 
-// Size is about how many bytes the cache holds.
-func (c *Cache) Size() uint64 {
-	return c.tokens.WeightedSize() + c.decisions.WeightedSize()
+// atOnce lets whoever writes do the upkeep of a cache, which is a few entries'
+// work: a goroutine for it costs a new token more than the upkeep.
+func atOnce(upkeep func()) { upkeep() }
+
+// CacheStats are the counts of one kind of entry since the start.
+type CacheStats struct {
+	Kind               string // "token" or "decision"
+	Hits, Misses       uint64 // look-ups; a hit may still be too old to count
+	Evictions          uint64 // for want of room
+	Entries, SizeBytes uint64 // at hand; the size is an estimate
+}
+
+// Stats are the counts of verified tokens and of decisions.
+func (c *Cache) Stats() []CacheStats {
+	of := func(kind string, s stats.Stats, entries int, size uint64) CacheStats {
+		return CacheStats{kind, s.Hits, s.Misses, s.Evictions, uint64(entries), size}
+	}
+	return []CacheStats{
+		of("decision", c.decisions.Stats(), c.decisions.EstimatedSize(), c.decisions.WeightedSize()),
+		of("token", c.tokens.Stats(), c.tokens.EstimatedSize(), c.tokens.WeightedSize()),
+	}
 }
 
 // Close ends the cache's own goroutines.
@@ -135,22 +155,23 @@ func (p *Policy) look(raw string) *verified {
 
 var flightSeed = maphash.MakeSeed()
 
-// once verifies a signature for all who ask at the same time.
-func (p *Policy) once(raw string, iss *issuer, verify func() (uint64, *refusal.Refusal)) (uint64, *refusal.Refusal) {
-	if p.cache == nil {
-		return verify()
-	}
+// verifyOnce is verifySignature, once for all who ask this issuer of a route
+// about one token at the same time.
+func (i *issuer) verifyOnce(s *subject, t *token.Untrusted) (uint64, *refusal.Refusal) {
 	type outcome struct {
 		generation uint64
 		refusal    *refusal.Refusal
 	}
-	group := &p.cache.flights[maphash.String(flightSeed, raw)%uint64(len(p.cache.flights))]
-	v, _, _ := group.Do(strconv.FormatUint(iss.id, 16)+" "+raw, func() (any, error) {
-		generation, r := verify()
-		return outcome{generation, r}, nil
+	flights := &i.flights[maphash.String(flightSeed, t.Raw)%uint64(len(i.flights))]
+	v, _, _ := flights.Do(t.Raw, func() (any, error) {
+		generation, r := i.verifySignature(s, t)
+		return &outcome{generation, r}, nil
 	})
-	o, ok := v.(outcome)
-	if !ok || o.refusal == nil {
+	o, ok := v.(*outcome)
+	switch {
+	case !ok:
+		return 0, because(refusal.Internal, nil)
+	case o.refusal == nil:
 		return o.generation, nil
 	}
 	own := *o.refusal // others hold the same one

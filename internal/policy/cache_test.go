@@ -3,6 +3,7 @@ package policy_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -252,8 +253,45 @@ func TestACacheIsBounded(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	if size := cache.Size(); size > 64<<10 {
+	var size uint64
+	for _, s := range cache.Stats() {
+		size += s.SizeBytes
+		if s.Misses < 500 || s.Evictions == 0 || s.Entries == 0 || s.Entries+s.Evictions > 500 {
+			t.Errorf("%+v", s)
+		}
+	}
+	if size == 0 || size > 64<<10 {
 		t.Errorf("%d bytes", size)
+	}
+}
+
+// Two routes may know one issuer by different keys, such as of another
+// jwks_uri: neither takes the other's word for a signature.
+func TestRoutesOfOneIssuerWithOtherKeysVerifyForThemselves(t *testing.T) {
+	cache := policy.NewCache(1 << 20)
+	defer cache.Close()
+	ours, theirs, now := newChanging(t), newChanging(t), clock
+	theirs.gone.Store(true)
+	ours.slow = make(chan struct{})
+	a, b := cached(t, cache, ours, &now), cached(t, cache, theirs, &now)
+	token := good(t)
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if got := outcome(a.Decide(bearing(token))); got != goesOn {
+			t.Errorf("with the key: %s", got)
+		}
+	})
+	for ours.asked.Load() == 0 {
+		runtime.Gosched()
+	}
+	for _, when := range []string{"while the other verifies", "after the other verified"} {
+		if got := outcome(b.Decide(bearing(token))); got != reason(refusal.UnknownKey) {
+			t.Errorf("without the key, %s: %s", when, got)
+		}
+		if when == "while the other verifies" {
+			close(ours.slow)
+			waiting.Wait()
+		}
 	}
 }
 

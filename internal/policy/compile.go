@@ -68,14 +68,14 @@ func Compile(conf *config.Config, opt Options) (*Policy, error) {
 	}
 	for i, iss := range conf.Issuers {
 		if len(iss.Secrets) > 0 {
-			p.issuers[iss.Issuer] = &issuer{Issuer: iss, id: lastPolicy.Add(1)}
+			p.issuers[iss.Issuer] = &issuer{Issuer: iss}
 			continue
 		}
 		keys, err := opt.KeysOf(iss)
 		if err != nil {
 			return nil, fmt.Errorf("issuer %d: %w", i, err)
 		}
-		p.issuers[iss.Issuer] = &issuer{Issuer: iss, id: lastPolicy.Add(1), keys: keys}
+		p.issuers[iss.Issuer] = &issuer{Issuer: iss, keys: keys}
 	}
 	for _, s := range conf.TokenFrom {
 		p.sources = append(p.sources, token.Source{Kind: sourceKinds[s.Kind], Name: s.Name, Scheme: s.Scheme})

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
@@ -71,8 +73,8 @@ type Policy struct {
 
 type issuer struct {
 	config.Issuer
-	id   uint64
-	keys Keys // nil where a client_secret verifies
+	keys    Keys // nil where a client_secret verifies
+	flights [8]singleflight.Group
 }
 
 // Deny is the policy of a route whose configuration is not valid.

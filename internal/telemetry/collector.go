@@ -15,6 +15,10 @@ var (
 	reported       = describe("rule_reports_total", "Rules with report_only that would have denied a request.")
 	configurations = describe("configurations", "Distinct configurations kept.")
 	connections    = describe("connections", "Connections of APISIX's workers.")
+	cacheRequests  = describe("cache_requests_total", "Look-ups of verified tokens and of decisions.", "cache", "result")
+	cacheEvictions = describe("cache_evictions_total", "What was forgotten for want of room.", "cache")
+	cacheEntries   = describe("cache_entries", "What is remembered.", "cache")
+	cacheSize      = describe("cache_size_bytes", "About how much memory that takes.", "cache")
 	providerReady  = describe("provider_ready", "1 when an issuer's usable keys are at hand.", "issuer")
 	providerKeys   = describe("provider_key_info", "1 for every usable key of an issuer.", "issuer", "kid")
 	providerSkip   = describe("provider_keys_skipped", "Keys of an issuer's set that are not used.", "issuer")
@@ -28,8 +32,8 @@ type collector struct{ s Sources }
 
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		decisions, reported, configurations, connections, providerReady, providerKeys,
-		providerSkip, providerFetch, providerFail, providerNext,
+		decisions, reported, configurations, connections, cacheRequests, cacheEvictions,
+		cacheEntries, cacheSize, providerReady, providerKeys, providerSkip, providerFetch, providerFail, providerNext,
 	} {
 		out <- d
 	}
@@ -39,10 +43,20 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	for _, d := range c.s.Decisions() {
-		out <- prometheus.MustNewConstMetric(decisions, prometheus.CounterValue, float64(d.Count), d.Reason)
+	count := func(d *prometheus.Desc, v uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
-	out <- prometheus.MustNewConstMetric(reported, prometheus.CounterValue, float64(c.s.Reported()))
+	for _, d := range c.s.Decisions() {
+		count(decisions, d.Count, d.Reason)
+	}
+	count(reported, c.s.Reported())
+	for _, m := range c.s.Caches() {
+		count(cacheRequests, m.Hits, m.Kind, "hit")
+		count(cacheRequests, m.Misses, m.Kind, "miss")
+		count(cacheEvictions, m.Evictions, m.Kind)
+		gauge(cacheEntries, float64(m.Entries), m.Kind)
+		gauge(cacheSize, float64(m.SizeBytes), m.Kind)
+	}
 	gauge(configurations, float64(c.s.Configurations()))
 	gauge(connections, float64(c.s.Connections()))
 	for _, p := range unique(c.s.Providers()) {

@@ -32,11 +32,19 @@ type Provider struct {
 	NextTry   time.Time `json:"next_try,omitzero"`
 }
 
+// Cache is the counts of one kind of what is remembered.
+type Cache struct {
+	Kind                    string // "decision" or "token"
+	Hits, Misses, Evictions uint64
+	Entries, SizeBytes      uint64
+}
+
 // Sources are asked anew for every answer.
 type Sources struct {
 	Decisions      func() []Decision
 	Providers      func() []Provider // those in use
 	Reported       func() uint64     // rules with report_only that did not hold
+	Caches         func() []Cache
 	Configurations func() int
 	Connections    func() int
 }

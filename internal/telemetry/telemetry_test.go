@@ -16,8 +16,11 @@ func handler(profiling bool, providers ...telemetry.Provider) http.Handler {
 		Decisions: func() []telemetry.Decision {
 			return []telemetry.Decision{{Reason: "forwarded", Count: 3}, {Reason: "expired", Count: 1}}
 		},
-		Providers:      func() []telemetry.Provider { return providers },
-		Reported:       func() uint64 { return 5 },
+		Providers: func() []telemetry.Provider { return providers },
+		Reported:  func() uint64 { return 5 },
+		Caches: func() []telemetry.Cache {
+			return []telemetry.Cache{{Kind: "token", Hits: 11, Misses: 12, Evictions: 13, Entries: 14, SizeBytes: 15}}
+		},
 		Configurations: func() int { return 7 },
 		Connections:    func() int { return 2 },
 	}, profiling)
@@ -45,6 +48,11 @@ func TestMetricsSayWhatHappened(t *testing.T) {
 	for _, line := range []string{
 		`auth0_jwt_decisions_total{reason="forwarded"} 3`,
 		`auth0_jwt_decisions_total{reason="expired"} 1`,
+		`auth0_jwt_cache_requests_total{cache="token",result="hit"} 11`,
+		`auth0_jwt_cache_requests_total{cache="token",result="miss"} 12`,
+		`auth0_jwt_cache_evictions_total{cache="token"} 13`,
+		`auth0_jwt_cache_entries{cache="token"} 14`,
+		`auth0_jwt_cache_size_bytes{cache="token"} 15`,
 		`auth0_jwt_configurations 7`,
 		`auth0_jwt_connections 2`,
 		`auth0_jwt_provider_ready{issuer="https://a/"} 0`,

@@ -164,6 +164,14 @@ func (p *Plugin) Decisions() map[string]uint64 {
 // Reported is how often a rule with report_only would have denied a request.
 func (p *Plugin) Reported() uint64 { return p.reported.Load() }
 
+// Caches are the counts of what is remembered: nothing where CacheSize says so.
+func (p *Plugin) Caches() []policy.CacheStats {
+	if cache := p.settings.Load().cache; cache != nil {
+		return cache.Stats()
+	}
+	return nil
+}
+
 // Providers are the states of the issuers' keys in use.
 func (p *Plugin) Providers() []jwks.Status { return p.settings.Load().registry.Statuses() }
 
