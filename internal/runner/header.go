@@ -167,12 +167,17 @@ func sortedNames(m map[string][]string) []string {
 // with the same header costs no memory. Plugins may keep what it gave: strings
 // never change, and the frame they came from may.
 type interner struct {
-	slots [256]string
+	short [256]string
+	long  [32]string
 }
 
-// maxInterned is the longest text that is kept, in bytes: 256 slots of it are
-// 1 MiB a connection at most.
-const maxInterned = 4 << 10
+// The longest texts that are kept, in bytes: half a MiB of each a connection at
+// most. Nearly all headers are short; the longest token there may be, with
+// its scheme, still is a long one.
+const (
+	maxShort = 2 << 10
+	maxLong  = 17 << 10
+)
 
 var internSeed = maphash.MakeSeed()
 
@@ -180,13 +185,17 @@ func (n *interner) string(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	if len(b) > maxInterned {
+	if len(b) > maxLong {
 		return string(b)
+	}
+	slots := n.short[:]
+	if len(b) > maxShort {
+		slots = n.long[:]
 	}
 	// Two places for each text: few headers of a connection are in each other's
 	// way.
 	hash := maphash.Bytes(internSeed, b)
-	first, second := &n.slots[hash%uint64(len(n.slots))], &n.slots[hash>>32%uint64(len(n.slots))]
+	first, second := &slots[hash%uint64(len(slots))], &slots[hash>>32%uint64(len(slots))]
 	switch {
 	case *first == string(b):
 		return *first

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ const (
 // TestMain is one of both runners when asked to be, for the benchmarks.
 func TestMain(m *testing.M) {
 	cache, _ := strconv.ParseInt(os.Getenv(cacheEnv), 10, 64)
-	plugins := []plugin.Plugin{&nothing{}, auth0jwt.New(auth0jwt.Options{CacheSize: cache, Logger: slog.New(slog.DiscardHandler)})}
+	plugins := []plugin.Plugin{&nothing{}, auth0jwt.New(auth0jwt.Options{CacheSize: cache, AllowInsecure: true, Logger: slog.New(slog.DiscardHandler)})}
 	defer runtime.KeepAlive(auth0jwt.Ballast())
 	switch os.Getenv(serveEnv) {
 	case "engine":
@@ -81,6 +82,7 @@ func serveOfficial(plugins []plugin.Plugin) {
 type process struct {
 	path string
 	pid  int
+	stop func()
 }
 
 func startProcess(b *testing.B, kind string, cache int64) process {
@@ -92,14 +94,15 @@ func startProcess(b *testing.B, kind string, cache int64) process {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	b.Cleanup(stop)
 	for range 250 {
 		if c, err := net.Dial("unix", path); err == nil {
 			_ = c.Close()
-			return process{path, cmd.Process.Pid}
+			return process{path, cmd.Process.Pid, stop}
 		}
 		time.Sleep(20 * time.Millisecond) // another process: nothing to wait on
 	}
@@ -184,6 +187,13 @@ func (w *worker) do(frame []byte) {
 		panic(fmt.Sprint(kind, err))
 	}
 	w.in = payload
+}
+
+// passes tells whether a request goes on.
+func (w *worker) passes(frame []byte) bool {
+	w.do(frame)
+	a, err := a6.DecodeAnswer(w.in)
+	return err == nil && a.Stop == nil
 }
 
 // memory is a line of /proc/PID/status, in MiB.
