@@ -56,8 +56,8 @@ compose-config: ## docker-compose.yml is clean, in both profiles
 	  docker-compose config -q && docker-compose --profile cmd config -q && echo "docker-compose.yml is clean"; \
 	else echo "docker-compose.yml was not checked: install docker-compose"; fi
 
-bench: ## Go benchmarks, the engine beside the official runner among them
-	$(GO) test -run '^$$' -bench . -benchtime $(or $(BENCHTIME),1s) -benchmem ./...
+bench: ## Go benchmarks with the tables of docs/performance.md, about 15 min; one of them: go test -bench NAME
+	$(GO) test -run '^$$' -bench . -benchtime $(or $(BENCHTIME),1s) -benchmem -timeout 30m ./...
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@for pkg in $$($(GO) list ./...); do \
