@@ -13,7 +13,9 @@ import (
 )
 
 const (
-	readBuffer = 16 << 10
+	// readBuffer takes the longest token there may be in one read, with some
+	// headers beside it.
+	readBuffer = 24 << 10
 	// maxKept is the most memory a connection keeps for its next frame.
 	maxKept = 256 << 10
 )

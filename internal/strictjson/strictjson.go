@@ -82,14 +82,14 @@ type parser struct {
 func (p *parser) fail(kind error) error { return &SyntaxError{Kind: kind, Offset: p.pos} }
 
 func (p *parser) space() {
-	for p.pos < len(p.data) {
-		switch p.data[p.pos] {
-		case ' ', '\t', '\n', '\r':
-			p.pos++
-		default:
+	rest := p.data[p.pos:]
+	for i, c := range rest {
+		if c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			p.pos += i
 			return
 		}
 	}
+	p.pos += len(rest)
 }
 
 // peek is the byte at the cursor, or 0 at the end (0 is no JSON byte).
@@ -277,25 +277,35 @@ func (p *parser) digits() bool {
 func (p *parser) str() (string, error) {
 	p.pos++ // the quote
 	start := p.pos
-	for p.pos < len(p.data) {
-		switch c := p.data[p.pos]; {
+	for {
+		p.plain()
+		switch c := p.peek(); {
 		case c == '"':
 			s := string(p.data[start:p.pos])
 			p.pos++
 			return s, nil
 		case c == '\\':
 			return p.escaped(start)
-		case c < 0x20:
+		case c < 0x20: // or the end
 			return "", p.fail(ErrSyntax)
-		case c < utf8.RuneSelf:
-			p.pos++
 		default:
 			if err := p.rune(); err != nil {
 				return "", err
 			}
 		}
 	}
-	return "", p.fail(ErrSyntax)
+}
+
+// plain steps over what stands for itself in a string: ASCII, mostly all of it.
+func (p *parser) plain() {
+	rest := p.data[p.pos:]
+	for i, c := range rest {
+		if c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			p.pos += i
+			return
+		}
+	}
+	p.pos += len(rest)
 }
 
 func (p *parser) rune() error {
