@@ -56,7 +56,7 @@ compose-config: ## docker-compose.yml is clean, in both profiles
 	  docker-compose config -q && docker-compose --profile cmd config -q && echo "docker-compose.yml is clean"; \
 	else echo "docker-compose.yml was not checked: install docker-compose"; fi
 
-bench: ## Go benchmarks with the tables of docs/performance.md, about 15 min; one of them: go test -bench NAME
+bench: ## Go benchmarks with the tables of docs/performance.md; it takes a while
 	$(GO) test -run '^$$' -bench . -benchtime $(or $(BENCHTIME),1s) -benchmem -timeout 30m ./...
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
