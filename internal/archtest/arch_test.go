@@ -38,8 +38,9 @@ var layers = map[string][]string{
 	"internal/telemetry":        {},
 	"internal/a6":               {},
 	"internal/archtest":         {},
+	"internal/testkit/forge":    {},
 	"internal/testkit/gateway":  {"internal/a6"},
-	"internal/testkit/issuer":   {},
+	"internal/testkit/issuer":   {"internal/testkit/forge"},
 	"internal/testkit/upstream": {},
 	"apisix-conf":               {},
 	"ci":                        {},
@@ -113,6 +114,22 @@ func broken(pkg goPackage) (list []string) {
 	return list
 }
 
+// What forges knows no more than how things are written, or a mistake of the
+// product could stand on both sides of a test.
+func TestForgeImportsOnlyTheStandardLibraryAndGolangJWT(t *testing.T) {
+	for _, pkg := range packages(t) {
+		if pkg.ImportPath != module+"internal/testkit/forge" {
+			continue
+		}
+		for _, path := range pkg.Imports {
+			host, _, _ := strings.Cut(path, "/")
+			if strings.Contains(host, ".") && path != "github.com/golang-jwt/jwt/v5" {
+				t.Errorf("forge must not import %s", path)
+			}
+		}
+	}
+}
+
 // The table itself must not be widened by mistake.
 func TestTheTableOfLayersKeepsTheRules(t *testing.T) {
 	for name, allowed := range layers {
@@ -122,7 +139,7 @@ func TestTheTableOfLayersKeepsTheRules(t *testing.T) {
 			if inside && (strings.HasPrefix(path, "plugins/") || strings.HasPrefix(path, "cmd/")) {
 				t.Errorf("%s may import %s: internal packages know no plugin and no command", name, path)
 			}
-			if testkit(path) && !testkit(name) && name != "cmd/playground" && name != "ci" {
+			if testkit(path) && !testkit(name) && name != "cmd/playground" {
 				t.Errorf("%s may import %s: no product code does", name, path)
 			}
 			if path == officialRunner && inside && name != "internal/runner" {
@@ -144,6 +161,8 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{"internal imports a plugin", goPackage{ImportPath: "internal/policy", Imports: []string{module + "plugins/auth0jwt"}}, true},
 		{"internal's test imports a plugin", goPackage{ImportPath: "internal/policy", XTestImports: []string{module + "plugins/auth0jwt"}}, true},
 		{"a test imports the test kit", goPackage{ImportPath: "internal/policy", XTestImports: []string{module + "internal/testkit/issuer"}}, false},
+		{"a test imports the forge", goPackage{ImportPath: "internal/policy", XTestImports: []string{module + "internal/testkit/forge"}}, false},
+		{"the product imports the forge", goPackage{ImportPath: "internal/policy", Imports: []string{module + "internal/testkit/forge"}}, true},
 		{"the product imports the test kit", goPackage{ImportPath: "cmd/go-runner", Imports: []string{module + "internal/testkit/issuer"}}, true},
 		{"the official runner where it is allowed", goPackage{ImportPath: "plugins/auth0jwt", Imports: []string{officialRunner + "/pkg/http"}}, false},
 		{"the official runner where it is not", goPackage{ImportPath: "internal/policy", Imports: []string{officialRunner + "/pkg/http"}}, true},
