@@ -1,27 +1,20 @@
 package policy_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
-var dpopKey = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
+var dpopKey = forge.OtherP256
 
 // boundToken is bound to dpopKey.
 func boundToken(t *testing.T, changes ...string) string {
@@ -30,12 +23,7 @@ func boundToken(t *testing.T, changes ...string) string {
 
 // proofFor is a proof of dpopKey for a GET of htu, with its jti.
 func proofFor(token, htu, jti string) string {
-	point := must(dpopKey().PublicKey.Bytes())
-	ath := sha256.Sum256([]byte(token))
-	header := fmt.Sprintf(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"%s","y":"%s"}}`, base64url(point[1:33]), base64url(point[33:]))
-	claims := fmt.Sprintf(`{"jti":"%s","htm":"GET","htu":"%s","iat":%s,"ath":"%s"}`, jti, htu, at(0), base64url(ath[:]))
-	input := base64url(header) + "." + base64url(claims)
-	return input + "." + base64url(must(jwt.SigningMethodES256.Sign(input, dpopKey())))
+	return forge.Proof{Key: dpopKey(), Method: "GET", URL: htu, Token: token, ID: jti, At: clock}.String()
 }
 
 const clientsURL = "https://api.example/orders/7"
