@@ -4,27 +4,22 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"maps"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
 var (
 	clock   = time.Unix(1_800_000_000, 0)
-	key     = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	another = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	key     = forge.P256()
+	another = forge.OtherP256()
 )
 
 func must[T any](v T, err error) T {
@@ -34,14 +29,11 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+func b64(b []byte) string { return forge.Base64URL(b) }
 
 type object = map[string]any
 
-func ecJWK(k *ecdsa.PrivateKey) object {
-	point := must(k.PublicKey.Bytes())
-	return object{"kty": "EC", "crv": "P-256", "x": b64(point[1:33]), "y": b64(point[33:])}
-}
+func ecJWK(k *ecdsa.PrivateKey) object { return forge.JWK(k) }
 
 // draft is a proof that is good until something in it is changed.
 type draft struct {
@@ -51,19 +43,12 @@ type draft struct {
 }
 
 func newDraft() *draft {
-	sum := sha256.Sum256([]byte("the-token"))
-	return &draft{
-		header: object{"typ": "dpop+jwt", "alg": "ES256", "jwk": ecJWK(key)},
-		claims: object{
-			"jti": "id", "htm": "POST", "htu": "https://api.example.com/orders", "iat": clock.Unix(), "ath": b64(sum[:]),
-		},
-		alg: "ES256", key: key,
-	}
+	d := forge.Proof{Key: key, Method: "POST", URL: "https://api.example.com/orders", Token: "the-token", ID: "id", At: clock}.Draft()
+	return &draft{header: d.Header, claims: d.Claims, alg: d.Alg, key: d.Key}
 }
 
 func (d *draft) String() string {
-	input := b64(must(json.Marshal(d.header))) + "." + b64(must(json.Marshal(d.claims)))
-	return input + "." + b64(must(jwt.GetSigningMethod(d.alg).Sign(input, d.key)))
+	return forge.Sign(d.alg, d.key, forge.JSON(d.header), forge.JSON(d.claims))
 }
 
 func expected(thumbprint string) dpop.Expected {
@@ -153,20 +138,16 @@ func TestEveryCheckOfSection43(t *testing.T) {
 }
 
 func TestEveryTypeOfKey(t *testing.T) {
-	rsaKey := must(rsa.GenerateKey(rand.Reader, 2048))
-	edPublic, edKey, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rsaKey, edKey := forge.RSA(), forge.Ed25519()
 	for alg, k := range map[string]struct {
 		private crypto.PrivateKey
 		public  crypto.PublicKey
 		jwk     object
 	}{
 		"ES256": {key, key.Public(), ecJWK(key)},
-		"RS256": {rsaKey, rsaKey.Public(), object{"kty": "RSA", "n": b64(rsaKey.N.Bytes()), "e": "AQAB"}},
-		"PS512": {rsaKey, rsaKey.Public(), object{"kty": "RSA", "n": b64(rsaKey.N.Bytes()), "e": "AQAB"}},
-		"EdDSA": {edKey, edPublic, object{"kty": "OKP", "crv": "Ed25519", "x": b64(edPublic)}},
+		"RS256": {rsaKey, rsaKey.Public(), forge.JWK(rsaKey)},
+		"PS512": {rsaKey, rsaKey.Public(), forge.JWK(rsaKey)},
+		"EdDSA": {edKey, edKey.Public(), forge.JWK(edKey)},
 	} {
 		d := newDraft()
 		d.header["alg"], d.header["jwk"], d.alg, d.key = alg, k.jwk, alg, k.private

@@ -2,12 +2,7 @@ package jwks_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -20,6 +15,7 @@ import (
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
 const (
@@ -29,9 +25,8 @@ const (
 )
 
 var (
-	rsaKey   = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
-	shortKey = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 1024)) })
-	p256     = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
+	rsaKey   = forge.RSA
+	shortKey = forge.WeakRSA
 )
 
 func must[T any](v T, err error) T {
@@ -41,27 +36,22 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+func b64(b []byte) string { return forge.Base64URL(b) }
 
 type jwk map[string]any
 
 func rsaJWK(kid string, key *rsa.PrivateKey) jwk {
-	return jwk{"kty": "RSA", "use": "sig", "kid": kid, "n": b64(key.N.Bytes()), "e": "AQAB"}
+	return forge.JWK(key, "kid", kid, "use", "sig")
 }
 
-func ecJWK(kid string) jwk {
-	point := must(p256().PublicKey.Bytes())
-	return jwk{"kty": "EC", "crv": "P-256", "kid": kid, "x": b64(point[1:33]), "y": b64(point[33:])}
-}
+func ecJWK(kid string) jwk { return forge.JWK(forge.P256(), "kid", kid) }
 
 func (k jwk) with(name string, value any) jwk {
 	k[name] = value
 	return k
 }
 
-func set(keys ...jwk) string {
-	return string(must(json.Marshal(map[string]any{"keys": keys})))
-}
+func set(keys ...jwk) string { return string(forge.JWKS(keys...)) }
 
 // web answers by URL; every answer may be changed while it runs.
 type web struct {

@@ -1,38 +1,24 @@
 package jwks_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
 	"encoding/json"
 	"math/big"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
-var otherKey = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
+var otherKey = forge.OtherRSA
 
-func edJWK(kid string) jwk {
-	public, _, err := ed25519.GenerateKey(rand.Reader)
-	return jwk{"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": b64(must(public, err))}
-}
-
-func curveJWK(kid, crv string, curve elliptic.Curve) jwk {
-	point := must(must(ecdsa.GenerateKey(curve, rand.Reader)).PublicKey.Bytes())
-	half := len(point) / 2
-	return jwk{"kty": "EC", "crv": crv, "kid": kid, "x": b64(point[1 : half+1]), "y": b64(point[half+1:])}
-}
+func edJWK(kid string) jwk { return forge.JWK(forge.Ed25519(), "kid", kid) }
 
 func TestEachKeyVerifiesItsOwnAlgorithmsOnly(t *testing.T) {
 	p, err := jwks.Static([]byte(set(
 		rsaJWK("rsa", rsaKey()), rsaJWK("ps256", rsaKey()).with("alg", "PS256"), ecJWK("p256"),
-		curveJWK("p384", "P-384", elliptic.P384()), curveJWK("p521", "P-521", elliptic.P521()), edJWK("ed"),
+		forge.JWK(forge.P384(), "kid", "p384"), forge.JWK(forge.P521(), "kid", "p521"), edJWK("ed"),
 	)))
 	if err != nil {
 		t.Fatal(err)
@@ -87,8 +73,7 @@ func TestKeysThatCannotBeTrustedAreSkippedOneByOne(t *testing.T) {
 		"a list":                    []any{},
 		"a string":                  "bad",
 	} {
-		document := string(must(json.Marshal(map[string]any{"keys": []any{bad, rsaJWK("good", rsaKey())}})))
-		p, err := jwks.Static([]byte(document))
+		p, err := jwks.Static(forge.JWKS[any](bad, rsaJWK("good", rsaKey())))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -126,7 +111,6 @@ func TestOfTwoKeysWithOneKidTheFirstThatFitsIsTaken(t *testing.T) {
 
 func TestAKeyWithoutKidIsFoundOnlyForATokenWithout(t *testing.T) {
 	nameless := rsaJWK("", rsaKey())
-	delete(nameless, "kid")
 	p, err := jwks.Static([]byte(set(nameless, ecJWK("e"))))
 	if err != nil {
 		t.Fatal(err)
