@@ -1,9 +1,6 @@
 package main
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -16,8 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
 func TestMain(m *testing.M) {
@@ -39,7 +37,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// mintedTokens leaves tokens of a key made for the script, and a configuration
+// mintedTokens leaves tokens of one key of the tests, and a configuration
 // with that key: good.jwt, expired.jwt, inline.json. $ADMIN is an address that
 // is free.
 func mintedTokens(env *testscript.Env) error {
@@ -51,26 +49,17 @@ func mintedTokens(env *testscript.Env) error {
 	if err := l.Close(); err != nil {
 		return err
 	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return err
-	}
 	for name, lives := range map[string]time.Duration{"good.jwt": time.Hour, "expired.jwt": -time.Hour} {
-		token, err := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
-			"iss": "https://tenant.example/", "aud": "https://api.example.com", "sub": "auth0|alice", "scope": "read:orders",
-			"exp": time.Now().Add(lives).Unix(),
-		}).SignedString(private)
-		if err != nil {
-			return err
-		}
+		token := forge.Sign("EdDSA", forge.Ed25519(), forge.Header("EdDSA", ""), forge.Claims("https://tenant.example/", "https://api.example.com", time.Now(),
+			"scope", `"read:orders"`, "exp", forge.Seconds(time.Now().Add(lives)), "iat", ""))
 		if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(token+"\n"), 0o600); err != nil {
 			return err
 		}
 	}
 	conf := fmt.Sprintf(`{"issuer":"https://tenant.example/","audience":"https://api.example.com","algorithms":["EdDSA"],
-		"jwks":{"keys":[{"kty":"OKP","crv":"Ed25519","x":"%s"}]},"required_scopes":["read:orders"],
+		"jwks":%s,"required_scopes":["read:orders"],
 		"claim_headers":{"X-User-Id":"sub"},"forward_token":false,"rules":[{"expression":"request.method == 'GET'"}]}`,
-		base64.RawURLEncoding.EncodeToString(public))
+		forge.JWKS(forge.JWK(forge.Ed25519())))
 	return os.WriteFile(filepath.Join(env.WorkDir, "inline.json"), []byte(conf), 0o600)
 }
 

@@ -3,12 +3,8 @@ package inspect_test
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -21,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
@@ -30,12 +25,12 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
 var (
-	rsaKey = must(rsa.GenerateKey(rand.Reader, 2048))
-	ecKey  = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	b64    = base64.RawURLEncoding.EncodeToString
+	rsaKey = forge.RSA()
+	ecKey  = forge.P256()
 )
 
 func must[T any](v T, err error) T {
@@ -45,13 +40,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-func ecJWK(kid string) string {
-	point := must(ecKey.PublicKey.Bytes())
-	return fmt.Sprintf(`{"kty":"EC","crv":"P-256",%s"x":"%s","y":"%s"}`, kid, b64(point[1:33]), b64(point[33:]))
-}
-
-func keySet() string {
-	return fmt.Sprintf(`{"keys":[{"kty":"RSA","kid":"r","n":"%s","e":"AQAB"},%s]}`, b64(rsaKey.N.Bytes()), ecJWK(`"kid":"e",`))
+func keySet() []byte {
+	return forge.JWKS(forge.JWK(rsaKey, "kid", "r"), forge.JWK(ecKey, "kid", "e"))
 }
 
 var example = regexp.MustCompile("(?ms)^### `([a-z_]+)`$(.*?)^```json\n(.*?)^```\n```requests\n(.*?)^```$")
@@ -92,7 +82,7 @@ func policyOf(t *testing.T, document string) (*policy.Policy, *config.Config) {
 		if i.JWKS != nil {
 			return jwks.Static(i.JWKS)
 		}
-		return jwks.Static([]byte(keySet()))
+		return jwks.Static(keySet())
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +214,7 @@ func requestOf(t *testing.T, conf *config.Config, given [][2]string) *inspect.Re
 			sum := sha256.Sum256([]byte("own"))
 			claims["cnf"] = map[string]any{"jkt": dpop.Thumbprint(ecKey.Public())}
 			if w[1] == "certificate" {
-				claims["cnf"] = map[string]any{"x5t#S256": b64(sum[:])}
+				claims["cnf"] = map[string]any{"x5t#S256": forge.Base64URL(sum[:])}
 			}
 		case "certificate":
 			req.Certificate = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte(w[1])})
@@ -242,18 +232,16 @@ func requestOf(t *testing.T, conf *config.Config, given [][2]string) *inspect.Re
 	case "HS":
 		key = []byte(secretOf(secret))
 	case "no":
-		key = jwt.UnsafeAllowNoneSignatureType
+		key = nil
 	}
-	header["kid"] = kid
-	token = signed(alg, key, header, claims)
+	header["alg"], header["kid"] = alg, kid
+	token = forge.Sign(alg, key, forge.JSON(header), forge.JSON(claims))
 	if proof != "" {
 		target := map[string]string{
 			"good": "https://api.example.com/orders", "public": "https://public.example.com/orders", "another-url": "https://api.example.com/",
 		}[proof]
-		ath := sha256.Sum256([]byte(token))
-		req.Headers = append(req.Headers, [2]string{"DPoP", signed("ES256", ecKey,
-			map[string]any{"typ": "dpop+jwt", "jwk": json.RawMessage(ecJWK(""))},
-			map[string]any{"jti": rand.Text(), "htm": req.Verb, "htu": target, "iat": now.Unix(), "ath": b64(ath[:])})})
+		made := forge.Proof{Key: ecKey, Method: req.Verb, URL: target, Token: token, ID: rand.Text(), At: now}
+		req.Headers = append(req.Headers, [2]string{"DPoP", made.String()})
 	}
 	if in == "cookie" {
 		req.Headers = append(req.Headers, [2]string{"Cookie", "session=" + token})
@@ -261,12 +249,4 @@ func requestOf(t *testing.T, conf *config.Config, given [][2]string) *inspect.Re
 	}
 	req.Carry(conf, token)
 	return req
-}
-
-func signed(alg string, key any, header, claims map[string]any) string {
-	token := jwt.NewWithClaims(jwt.GetSigningMethod(alg), jwt.MapClaims(claims))
-	for name, v := range header {
-		token.Header[name] = v
-	}
-	return must(token.SignedString(key))
 }

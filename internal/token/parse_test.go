@@ -1,21 +1,21 @@
 package token_test
 
 import (
-	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
-func encode(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+var encode = forge.Base64URL[string]
 
 // compact is a token of two JSON texts, with a signature that is none.
 func compact(header, claims string) string {
-	return encode(header) + "." + encode(claims) + "." + encode("signature")
+	return forge.Compact(header, claims, []byte("signature"))
 }
 
 const header = `{"alg":"RS256","kid":"a","typ":"JWT"}`

@@ -2,9 +2,6 @@ package auth0jwt_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
@@ -24,31 +21,22 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
 func benchConf(extra string) string {
-	return fmt.Sprintf(`{"issuer":"https://i.example/","audience":"api","jwks":%s,"claim_headers":{"X-User-Id":"sub"}%s}`, benchKeySet(), extra)
-}
-
-func benchKeySet() string {
-	return fmt.Sprintf(`{"keys":[{"kty":"RSA","kid":"k","n":"%s","e":"AQAB"}]}`, base64.RawURLEncoding.EncodeToString(benchKey().N.Bytes()))
+	return fmt.Sprintf(`{"issuer":"https://i.example/","audience":"api","jwks":%s,"claim_headers":{"X-User-Id":"sub"}%s}`, keySet(), extra)
 }
 
 var benchKey = key
 
 func benchToken(key *rsa.PrivateKey, n int) string {
-	t := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+	return signed("RS256", key, map[string]any{
 		"iss": "https://i.example/", "aud": "api", "sub": "auth0|user-" + strconv.Itoa(n), "iat": time.Now().Unix(),
 		"exp": time.Now().Add(time.Hour).Unix(), "scope": "read:orders write:orders", "azp": "spa", "roles": []string{"a", "b"},
 		"c1": "v", "c2": "v", "c3": "v", "c4": "v", "c5": "v",
 	})
-	t.Header["kid"] = "k"
-	s, err := t.SignedString(key)
-	if err != nil {
-		panic(err)
-	}
-	return s
 }
 
 // BenchmarkExchange is one exchange with a token seen a moment ago, and with a
@@ -155,10 +143,7 @@ func BenchmarkTable(b *testing.B) {
 		m := middle(results[s.name])
 		fmt.Fprintf(&table, "%-32s %12.0f %7.0f%% %8.2f %8.1f %8.2f\n", s.name, m.perSecond, spread(results[s.name]), m.perSecond/base.perSecond, m.cpu, m.cpu/base.cpu)
 	}
-	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		b.Fatal(err)
-	}
+	signer := forge.P256()
 	fmt.Fprintf(&table, "signature check alone, all processors busy, CPU us: RS256 %.1f, ES256 %.1f\n",
 		rawCheck(jwt.SigningMethodRS256, many[0], &benchKey().PublicKey), rawCheck(jwt.SigningMethodES256, es256Token(signer, 1), &signer.PublicKey))
 	fmt.Println(table.String()) // b.Log would cut it short
@@ -174,11 +159,8 @@ func BenchmarkDistinctTokens(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		b.Fatal(err)
-	}
-	conf := es256Conf(b, signer)
+	signer := forge.P256()
+	conf := es256Conf(signer)
 	p := startProcess(b, "engine", 0)
 	for b.Loop() {
 		for _, forged := range []bool{false, true} {

@@ -2,9 +2,6 @@ package auth0jwt_test
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
 // BenchmarkGrowth is how the cost of a request grows with what there is, over
@@ -39,7 +36,7 @@ func BenchmarkGrowth(b *testing.B) {
 			}
 			return g
 		})},
-		{"distinct tokens (ES256), one of them at a time", growing(1, 1_000_000, 10, distinct(b))},
+		{"distinct tokens (ES256), one of them at a time", growing(1, 1_000_000, 10, distinct())},
 		{"KiB of a known token", growing(1, 32, 2, sized(1))},
 		{"KiB of a new token", growing(1, 32, 2, sized(300))},
 		{"connections, known token", growing(1, 256, 4, func(n int) grown {
@@ -91,54 +88,34 @@ func sized(several int) func(n int) grown {
 }
 
 func paddedToken(n, pad int) string {
-	t := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+	return signed("RS256", benchKey(), map[string]any{
 		"iss": "https://i.example/", "aud": "api", "sub": "auth0|user-" + strconv.Itoa(n),
 		"exp": time.Now().Add(time.Hour).Unix(), "pad": strings.Repeat("x", pad),
 	})
-	t.Header["kid"] = "k"
-	s, err := t.SignedString(benchKey())
-	if err != nil {
-		panic(err)
-	}
-	return s
 }
 
 // distinct signs tokens once for all rows: ES256, since RSA takes too long.
-func distinct(b *testing.B) func(n int) grown {
-	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		b.Fatal(err)
-	}
+func distinct() func(n int) grown {
+	signer := forge.P256()
 	var tokens []string
 	return func(n int) grown {
 		for i := len(tokens); i < n; i++ {
 			tokens = append(tokens, es256Token(signer, i))
 		}
-		return grown{confs: []string{es256Conf(b, signer)}, tokens: tokens[:n]}
+		return grown{confs: []string{es256Conf(signer)}, tokens: tokens[:n]}
 	}
 }
 
-func es256Conf(b *testing.B, signer *ecdsa.PrivateKey) string {
-	point, err := signer.PublicKey.Bytes()
-	if err != nil {
-		b.Fatal(err)
-	}
+func es256Conf(signer *ecdsa.PrivateKey) string {
 	return fmt.Sprintf(`{"issuer":"https://i.example/","audience":"api","algorithms":["ES256"],"claim_headers":{"X-User-Id":"sub"},
-		"jwks":{"keys":[{"kty":"EC","crv":"P-256","kid":"k","x":"%s","y":"%s"}]}}`,
-		base64.RawURLEncoding.EncodeToString(point[1:33]), base64.RawURLEncoding.EncodeToString(point[33:]))
+		"jwks":%s}`, forge.JWKS(forge.JWK(signer, "kid", "k")))
 }
 
 func es256Token(signer *ecdsa.PrivateKey, n int) string {
-	t := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
+	return signed("ES256", signer, map[string]any{
 		"iss": "https://i.example/", "aud": "api", "sub": "auth0|user-" + strconv.Itoa(n), "iat": time.Now().Unix(),
 		"exp": time.Now().Add(time.Hour).Unix(), "scope": "read:orders write:orders", "azp": "spa", "roles": []string{"a", "b"},
 	})
-	t.Header["kid"] = "k"
-	s, err := t.SignedString(signer)
-	if err != nil {
-		panic(err)
-	}
-	return s
 }
 
 // issuers is a server with as many issuers as anyone asks for, all with one key.
@@ -151,7 +128,7 @@ func newIssuers(b *testing.B) issuers {
 	mux.HandleFunc("GET /{n}/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"issuer":"%s/%s/","jwks_uri":"%s/%s/jwks"}`, s.URL, r.PathValue("n"), s.URL, r.PathValue("n"))
 	})
-	mux.HandleFunc("GET /{n}/jwks", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, benchKeySet()) })
+	mux.HandleFunc("GET /{n}/jwks", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(keySet()) })
 	return issuers{s.URL}
 }
 
@@ -160,15 +137,9 @@ func (s issuers) conf(n int) string {
 }
 
 func (s issuers) token(n int) string {
-	t := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+	return signed("RS256", benchKey(), map[string]any{
 		"iss": fmt.Sprintf("%s/%d/", s.url, n), "aud": "api", "sub": "auth0|user", "exp": time.Now().Add(time.Hour).Unix(),
 	})
-	t.Header["kid"] = "k"
-	signed, err := t.SignedString(benchKey())
-	if err != nil {
-		panic(err)
-	}
-	return signed
 }
 
 // measureGroup prints a table of one group's rows.

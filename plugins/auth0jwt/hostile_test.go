@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
 const (
@@ -98,8 +100,7 @@ type attack struct {
 // newAttack changes the signature, or, where the header has a run of zeros,
 // those.
 func newAttack(conf uint32, name, header, claims string) *attack {
-	encode := base64.RawURLEncoding.EncodeToString
-	token := encode([]byte(header)) + "." + encode([]byte(claims)) + "." + encode(make([]byte, 256))
+	token := forge.Compact(header, claims, make([]byte, 256))
 	a := &attack{name: name}
 	for i := range a.frames {
 		a.frames[i] = frameOf(conf, token)

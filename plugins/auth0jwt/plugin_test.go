@@ -2,9 +2,7 @@ package auth0jwt_test
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/rsa"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,15 +12,14 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	pkgHTTP "github.com/apache/apisix-go-plugin-runner/pkg/http"
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
@@ -82,31 +79,26 @@ func (r *request) sent() map[string]string {
 	return edits
 }
 
-var key = sync.OnceValue(func() *rsa.PrivateKey {
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return k
-})
+var key = forge.RSA
+
+// keySet holds key under the kid "k".
+func keySet() []byte { return forge.JWKS(forge.JWK(key(), "kid", "k", "use", "sig")) }
 
 func conf(more string) []byte {
-	n := base64.RawURLEncoding.EncodeToString(key().N.Bytes())
 	return fmt.Appendf(nil, `{"issuer":"https://issuer.example/","audience":"api",
-		"jwks":{"keys":[{"kty":"RSA","use":"sig","kid":"k","n":"%s","e":"AQAB"}]},
-		"claim_headers":{"X-User-Id":"sub"}%s}`, n, more)
+		"jwks":%s,
+		"claim_headers":{"X-User-Id":"sub"}%s}`, keySet(), more)
 }
 
-func token(t *testing.T, signer *rsa.PrivateKey) string {
-	tok := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+// signed is a token with the kid "k".
+func signed(alg string, signer any, claims map[string]any) string {
+	return forge.Sign(alg, signer, forge.Header(alg, "k", `"typ":"JWT"`), forge.JSON(claims))
+}
+
+func token(_ *testing.T, signer *rsa.PrivateKey) string {
+	return signed("RS256", signer, map[string]any{
 		"iss": "https://issuer.example/", "aud": "api", "sub": "alice", "exp": time.Now().Add(time.Hour).Unix(),
 	})
-	tok.Header["kid"] = "k"
-	s, err := tok.SignedString(signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // offline is a network that is not there.
@@ -186,10 +178,6 @@ func TestTheTokenIsTakenFromItsPlace(t *testing.T) {
 
 func TestEverythingThatGoesWrongDenies(t *testing.T) {
 	p := newPlugin()
-	other, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
 	bearer := []string{"authorization", "Bearer " + token(t, key())}
 	var many []string
 	for n := range 100 {
@@ -204,7 +192,7 @@ func TestEverythingThatGoesWrongDenies(t *testing.T) {
 		code   string
 	}{
 		{"no token", valid, newRequest(), 401, "missing_token"},
-		{"a forged token", valid, newRequest("authorization", "Bearer "+token(t, other)), 401, "invalid_token"},
+		{"a forged token", valid, newRequest("authorization", "Bearer "+token(t, forge.AttackerRSA())), 401, "invalid_token"},
 		{"100 headers", valid, newRequest(many...), 431, "invalid_request"},
 		{"a broken configuration", parse(t, p, []byte(`{`)), newRequest(bearer...), 500, "server_error"},
 		{"a configuration of somebody else", "conf", newRequest(bearer...), 500, "server_error"},

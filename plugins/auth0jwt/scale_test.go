@@ -1,7 +1,6 @@
 package auth0jwt_test
 
 import (
-	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,8 +17,7 @@ import (
 type everyIssuer struct{}
 
 func (everyIssuer) RoundTrip(r *http.Request) (*http.Response, error) {
-	n := base64.RawURLEncoding.EncodeToString(key().N.Bytes())
-	body := fmt.Sprintf(`{"keys":[{"kty":"RSA","use":"sig","kid":"k","n":"%s","e":"AQAB"}]}`, n)
+	body := string(keySet())
 	if strings.HasSuffix(r.URL.Path, "openid-configuration") {
 		body = fmt.Sprintf(`{"issuer":"https://%s/","jwks_uri":"https://%s/keys"}`, r.URL.Host, r.URL.Host)
 	}
