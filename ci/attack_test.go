@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
 // TestAttacks holds hostile tokens. Wherever that is possible they are signed
@@ -35,7 +37,7 @@ func TestAttacks(t *testing.T) {
 		return strings.Join(parts, ".")
 	}
 	pad := func(s string) string { return s + strings.Repeat("=", 4-len(s)%4) }
-	rogueJWK := rsaJWK(rogueRSA, rsaKid)
+	rogueJWK := publicJWK(rogueRSA, rsaKid)
 	attackers := "http://" + under.upstream.node + "/jwks.json"
 	deep := strings.Repeat(`{"a":`, 70) + "1" + strings.Repeat("}", 70)
 
@@ -97,7 +99,7 @@ func TestAttacks(t *testing.T) {
 		{"a signature cut short", part(2, func(s string) string { return s[:len(s)/2] })},
 		{"a signature of another token", part(2, func(string) string { return strings.Split(jws{claims: map[string]any{"x": 1}}.String(), ".")[2] })},
 		{"other claims under the signature", part(1, func(string) string {
-			return b64.EncodeToString([]byte(overlay(map[string]any{"iss": ownIssuer, "aud": audience, "sub": "admin", "exp": 4102444800}, nil)))
+			return forge.Base64URL(overlay(map[string]any{"iss": ownIssuer, "aud": audience, "sub": "admin", "exp": 4102444800}, nil))
 		})},
 		{"one part", "opaque-opaque-opaque"},
 		{"two parts", strings.Join(strings.Split(goodToken(), ".")[:2], ".")},

@@ -3,6 +3,8 @@ package ci_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
 // TestBadConfigurations wants each to deny its own route, whatever the token,
@@ -11,9 +13,9 @@ func TestBadConfigurations(t *testing.T) {
 	good := ownPolicy.text()
 	raw := func(text string) string { return text }
 	with := func(p policy) string { return ownPolicy.with(p).text() }
-	symmetric := map[string]any{"kty": "oct", "kid": rsaKid, "alg": "HS256", "k": b64.EncodeToString(make([]byte, 32))}
-	private := rsaJWK(ownRSA, rsaKid)
-	private["d"] = b64.EncodeToString(ownRSA.D.Bytes())
+	symmetric := forge.JWK(make([]byte, 32), "kid", rsaKid, "alg", "HS256")
+	private := publicJWK(ownRSA, rsaKid)
+	private["d"] = forge.Base64URL(ownRSA.D.Bytes())
 
 	tests := []struct{ name, value string }{
 		{"nothing but braces", raw("{}")},

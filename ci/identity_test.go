@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
 // spoofs are the ways in which a client tries to name itself.
@@ -146,7 +148,7 @@ func TestClaimHeaders(t *testing.T) {
 		{"an empty string", "", "plain", nil},
 		{"a line break does not fit", "a\r\nX-Admin: 1", "plain", nil},
 		{"JSON", map[string]any{"a": []int{1}}, "json", []string{`{"a":[1]}`}},
-		{"base64 of JSON", map[string]any{"a": 1}, "base64", []string{b64.EncodeToString([]byte(`{"a":1}`))}},
+		{"base64 of JSON", map[string]any{"a": 1}, "base64", []string{forge.Base64URL(`{"a":1}`)}},
 	}
 	for _, tt := range tests {
 		run(t, tt.name, func(t *testing.T) {

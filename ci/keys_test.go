@@ -1,6 +1,7 @@
 package ci_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ func ofIssuer(own policy) policy {
 func kidOf(t testing.TB, token string) string {
 	t.Helper()
 	head, _, _ := strings.Cut(token, ".")
-	data, err := b64.DecodeString(head)
+	data, err := base64.RawURLEncoding.DecodeString(head)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,12 @@
 package ci_test
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
 // challenge sends a request, wants that status and gives the challenge.
@@ -122,22 +123,15 @@ func TestStepUp(t *testing.T) {
 
 // dpopProof is a proof of ownEC for a GET of the route's path.
 func (r route) dpopProof(token, path, jti string) string {
-	jwk := ecJWK(ownEC, "")
-	delete(jwk, "kid")
-	delete(jwk, "use")
 	base := must(url.Parse(under.gateway))
-	return jws{
-		header: map[string]any{"typ": "dpop+jwt", "alg": "ES256", "kid": nil, "jwk": jwk},
-		rawClaims: fmt.Sprintf(`{"jti":%q,"htm":"GET","htu":%q,"iat":%d,"ath":%q}`,
-			jti, base.Scheme+"://"+base.Host+r.prefix+path, time.Now().Unix(), b64.EncodeToString(digest(token))),
-		sign: es256(ownEC),
+	return forge.Proof{
+		Key: ownEC, Method: "GET", URL: base.Scheme + "://" + base.Host + r.prefix + path,
+		Token: token, ID: jti, At: time.Now(),
 	}.String()
 }
 
 func TestDPoP(t *testing.T) {
-	point := ecJWK(ownEC, "")
-	canonical := fmt.Sprintf(`{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, point["x"], point["y"])
-	bound := claims(map[string]any{"cnf": map[string]any{"jkt": b64.EncodeToString(digest(canonical))}})
+	bound := claims(map[string]any{"cnf": map[string]any{"jkt": forge.Thumbprint(ownEC)}})
 	required := newRoute(t, identityOwn.with(policy{"dpop": "require", "forward_token": false}))
 	allowed := newRoute(t, identityOwn.with(policy{"dpop": "allow"}))
 	send := func(proof string) request {

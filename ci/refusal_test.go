@@ -46,7 +46,7 @@ func TestRefusals(t *testing.T) {
 		{"an unknown kid", nil, request{token: jws{header: map[string]any{"kid": "no-such-key-of-ours"}}.String()}, badToken},
 		{
 			"no kid and two keys that fit",
-			policy{"jwks": keySet(rsaJWK(ownRSA, rsaKid), rsaJWK(rogueRSA, "second"))},
+			policy{"jwks": keySet(publicJWK(ownRSA, rsaKid), publicJWK(rogueRSA, "second"))},
 			request{token: jws{header: map[string]any{"kid": nil}}.String()},
 			badToken,
 		},

@@ -2,11 +2,8 @@ package issuer
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -17,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
 const (
@@ -44,21 +43,10 @@ type generation struct {
 func newGeneration() (*generation, error) {
 	g := &generation{signers: map[string]crypto.Signer{}}
 	for alg, curve := range curves {
-		key, err := ecdsa.GenerateKey(curve, rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		g.signers[alg] = key
+		g.signers[alg] = forge.NewEC(curve)
 	}
-	_, ed, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	g.signers["EdDSA"] = ed
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, err
-	}
+	g.signers["EdDSA"] = forge.NewEd25519()
+	key := forge.NewRSA(2048)
 	g.signers[rsaFamily] = key
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
@@ -66,6 +54,7 @@ func newGeneration() (*generation, error) {
 		NotBefore:    time.Now().Add(-time.Hour),
 		NotAfter:     time.Now().AddDate(10, 0, 0),
 	}
+	var err error
 	g.certificate, err = x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	return g, err
 }
@@ -142,31 +131,11 @@ func (i *Issuer) kid(which int, family, alg string) string {
 }
 
 func (g *generation) jwk(kid, family, alg string) map[string]any {
-	key := map[string]any{"kid": kid, "use": "sig"}
-	if alg != "" {
-		key["alg"] = alg
-	}
-	switch public := g.signers[family].Public().(type) {
-	case *rsa.PublicKey:
-		key["kty"] = "RSA"
-		key["n"], key["e"] = encode(public.N.Bytes()), encode(big.NewInt(int64(public.E)).Bytes())
-		if alg != "" {
-			thumbprint := sha1.Sum(g.certificate) // RFC 7517 section 4.8 names SHA-1
-			key["x5t"] = encode(thumbprint[:])
-			key["x5c"] = []string{base64.StdEncoding.EncodeToString(g.certificate)}
-		}
-	case *ecdsa.PublicKey:
-		half := (public.Params().BitSize + 7) / 8
-		point, err := public.Bytes() // 4, x, y (SEC 1 section 2.3.3)
-		if err != nil {
-			panic(err) // the key was made by newGeneration: its point is on the curve
-		}
-		key["kty"], key["crv"] = "EC", public.Params().Name
-		key["x"], key["y"] = encode(point[1:1+half]), encode(point[1+half:])
-	case ed25519.PublicKey:
-		key["kty"], key["crv"], key["x"] = "OKP", "Ed25519", encode(public)
+	key := forge.JWK(g.signers[family], "kid", kid, "use", "sig", "alg", alg)
+	if family == rsaFamily && alg != "" {
+		thumbprint := sha1.Sum(g.certificate) // RFC 7517 section 4.8 names SHA-1
+		key["x5t"] = forge.Base64URL(thumbprint[:])
+		key["x5c"] = []string{base64.StdEncoding.EncodeToString(g.certificate)}
 	}
 	return key
 }
-
-func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
