@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// Expectation is what a claim has to be. Every field that is set must hold; a
-// missing claim fails all but Exists == false.
+// Expectation is what one claim has to be. Every field that is set must hold;
+// a missing claim fails all but Exists == false.
 type Expectation struct {
+	Claim       Ref
 	Equals      *any
 	OneOf       []any
 	Contains    *any
@@ -28,7 +29,13 @@ func CompileMatches(pattern string) (*regexp.Regexp, error) {
 	return regexp.Compile(`\A(?:` + pattern + `)\z`)
 }
 
-// Holds tells whether value, which was found or not, is as expected.
+// Met reports whether the claim is as expected in a claims set.
+func (e *Expectation) Met(claims map[string]any) bool {
+	value, found := e.Claim.Lookup(claims)
+	return e.Holds(value, found)
+}
+
+// Holds reports whether value, which was found or not, is as expected.
 func (e *Expectation) Holds(value any, found bool) bool {
 	if e.Exists != nil && *e.Exists != found {
 		return false

@@ -9,11 +9,40 @@ import (
 	"unicode"
 )
 
-// Plain writes a claim as a header value: a string as it is, a number as in
-// the token, a boolean as true or false, a list of scalars joined with "," in
-// which an element's own "%" and "," are percent-encoded. fits is false for
-// null, objects, nested lists and values that do not fit a header.
-func Plain(value any) (text string, fits bool) {
+// Format is how a claim is written as a header value.
+type Format uint8
+
+// The values of claim_headers' format.
+const (
+	// Plain writes a string as it is, a number as in the token, a boolean as
+	// true or false, and a list of scalars joined with ",", in which an
+	// element's own "%" and "," are percent-encoded. Null, objects and nested
+	// lists do not fit.
+	Plain Format = iota
+	// JSON writes compact JSON. Null does not fit.
+	JSON
+	// Base64 writes compact JSON in base64url without padding. Null does not
+	// fit.
+	Base64
+)
+
+// Write writes a claim. fits is false for a value that the format has no text
+// for, or whose text does not fit a header.
+func (f Format) Write(value any) (text string, fits bool) {
+	switch f {
+	case Plain:
+		return plain(value)
+	case JSON:
+		text, fits = compact(value)
+		return text, fits && FitsHeader(text)
+	case Base64:
+		text, fits = compact(value)
+		return base64.RawURLEncoding.EncodeToString([]byte(text)), fits
+	}
+	return "", false
+}
+
+func plain(value any) (text string, fits bool) {
 	list, isList := value.([]any)
 	if !isList {
 		text, fits = scalar(value)
@@ -46,20 +75,6 @@ func scalar(value any) (string, bool) {
 	return "", false
 }
 
-// JSON writes a claim as compact JSON. fits is false for null and for text
-// that does not fit a header.
-func JSON(value any) (text string, fits bool) {
-	text, fits = compact(value)
-	return text, fits && FitsHeader(text)
-}
-
-// Base64 writes a claim as compact JSON in base64url without padding. fits is
-// false for null.
-func Base64(value any) (text string, fits bool) {
-	text, fits = compact(value)
-	return base64.RawURLEncoding.EncodeToString([]byte(text)), fits
-}
-
 func compact(value any) (string, bool) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -70,7 +85,7 @@ func compact(value any) (string, bool) {
 	return strings.TrimSuffix(b.String(), "\n"), true
 }
 
-// FitsHeader tells whether s can be a header value and arrive as it was: not
+// FitsHeader reports whether s can be a header value and arrive as it was: not
 // empty (APISIX takes an empty value for a deletion), without control
 // characters (RFC 9110 section 5.5), and without a space at either end, which
 // the hop would trim.

@@ -10,7 +10,7 @@ func TestFormats(t *testing.T) {
 	plain := claim.Plain
 	for _, c := range []struct {
 		name   string
-		format func(any) (string, bool)
+		format claim.Format
 		json   string
 		want   string
 		fits   bool
@@ -59,7 +59,7 @@ func TestFormats(t *testing.T) {
 		{"base64 null does not fit", claim.Base64, `null`, "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, fits := c.format(parse(t, c.json))
+			got, fits := c.format.Write(parse(t, c.json))
 			if fits != c.fits || fits && got != c.want {
 				t.Errorf("%s: %q, fits %v; want %q, %v", c.json, got, fits, c.want, c.fits)
 			}

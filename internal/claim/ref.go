@@ -45,6 +45,9 @@ func ParseRef(s string) (ref Ref, ok bool) {
 // String is the name as it was written.
 func (r Ref) String() string { return r.name }
 
+// Equal reports whether two names are the same text.
+func (r Ref) Equal(other Ref) bool { return r.name == other.name }
+
 // Lookup finds the claim. A member that is there with the value null is
 // found.
 func (r Ref) Lookup(claims map[string]any) (value any, found bool) {

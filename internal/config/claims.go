@@ -5,7 +5,8 @@ import (
 	"errors"
 	"regexp"
 	"regexp/syntax"
-	"strings"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
 )
 
 var expectationKeys = []string{
@@ -16,7 +17,7 @@ const expectationForm = "a string, number or boolean to equal, or an object with
 	"contains, contains_all, contains_any, matches, exists"
 
 // claims reads the expectations, sorted by claim.
-func (o object) claims() []ClaimExpectation {
+func (o object) claims() []claim.Expectation {
 	v, ok := o.get("claims")
 	if !ok {
 		return nil
@@ -26,30 +27,35 @@ func (o object) claims() []ClaimExpectation {
 	if !ok {
 		return nil
 	}
-	var expectations []ClaimExpectation
+	var expectations []claim.Expectation
 	for _, name := range all.names() {
-		e, _ := all.get(name)
-		if !isClaimName(name) {
-			o.r.refuse(e.path, "the claim "+quote(name), claimForm)
+		v, _ := all.get(name)
+		e := v.expectation()
+		if e.Claim, ok = claim.ParseRef(name); !ok {
+			o.r.refuse(v.path, "the claim "+quote(name), claimForm)
 		}
-		expectations = append(expectations, e.expectation(name))
+		expectations = append(expectations, e)
 	}
 	return expectations
 }
 
 const claimForm = `a claim's name, not empty, or a JSON Pointer (RFC 6901) where it starts with "/"`
 
-// isClaimName takes any name, and a pointer where it starts with a slash: its
-// tildes then are ~0 or ~1.
-func isClaimName(s string) bool {
-	if !strings.HasPrefix(s, "/") {
-		return s != ""
+// claimName reads the name of a claim.
+func (v value) claimName() claim.Ref {
+	name, ok := v.text(claimForm)
+	if !ok {
+		return claim.Ref{}
 	}
-	return !strings.Contains(strings.NewReplacer("~0", "", "~1", "").Replace(s), "~")
+	ref, ok := claim.ParseRef(name)
+	if !ok {
+		v.refuse(claimForm)
+	}
+	return ref
 }
 
-func (v value) expectation(claim string) ClaimExpectation {
-	e := ClaimExpectation{Claim: claim}
+func (v value) expectation() claim.Expectation {
+	var e claim.Expectation
 	switch v.json.(type) {
 	case string, bool, json.Number:
 		e.Equals = &v.json
@@ -66,6 +72,9 @@ func (v value) expectation(claim string) ClaimExpectation {
 	o.allow(expectationKeys...)
 	e.Equals, e.Contains = o.any("equals"), o.any("contains")
 	e.OneOf, e.ContainsAll, e.ContainsAny = o.anyOf("one_of"), o.anyOf("contains_all"), o.anyOf("contains_any")
+	if v, ok := o.get("contains"); ok && v.json == any("") {
+		v.refuseHidden("a value that is not empty: a space-separated string holds no empty word")
+	}
 	e.Matches = o.pattern("matches")
 	if _, ok := o.get("exists"); ok {
 		exists := o.flag("exists", true)
@@ -98,21 +107,18 @@ func (o object) anyOf(key string) []any {
 }
 
 // pattern reads an RE2 that compiles alone and as the whole of a text.
-func (o object) pattern(key string) string {
+func (o object) pattern(key string) *regexp.Regexp {
 	v, ok := o.get(key)
 	if !ok {
-		return ""
+		return nil
 	}
 	const want = "a regular expression (RE2) that the whole string has to match, not empty"
 	s, ok := v.json.(string)
 	if !ok || s == "" {
 		v.refuseHidden(want)
-		return ""
+		return nil
 	}
-	_, err := regexp.Compile(s)
-	if err == nil {
-		_, err = regexp.Compile(`\A(?:` + s + `)\z`)
-	}
+	compiled, err := claim.CompileMatches(s)
 	if err != nil {
 		given := "a string that does not compile"
 		if broken, ok := errors.AsType[*syntax.Error](err); ok {
@@ -120,5 +126,5 @@ func (o object) pattern(key string) string {
 		}
 		o.r.refuse(v.path, given, want)
 	}
-	return s
+	return compiled
 }

@@ -6,8 +6,12 @@ package config
 import (
 	"time"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/rule"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/secret"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
 // DefaultRealm is the realm of challenges where a configuration names none.
@@ -16,18 +20,19 @@ const DefaultRealm = "auth0-jwt"
 // Config is one route's configuration, validated and with its defaults filled
 // in. It is not changed after [Parse] made it.
 type Config struct {
+	Name    string   // of the route, in logs and metrics; "" is none
 	Issuers []Issuer // at least one, no issuer twice
 
-	Leeway      time.Duration // 0..5m
-	MaxTokenAge time.Duration // 0: no limit
-	TokenFrom   []TokenSource // at least one
+	Leeway      time.Duration  // 0..5m
+	MaxTokenAge time.Duration  // 0: no limit
+	TokenFrom   []token.Source // at least one, each place once
 
 	RequiredScopes      []string
-	AnyScope            bool // scopes_match: any
+	ScopesMatch         Match
 	RequiredPermissions []string
-	AnyPermission       bool // permissions_match: any
-	Claims              []ClaimExpectation
-	ClaimSchema         *rule.Schema // nil is none
+	PermissionsMatch    Match
+	Claims              []claim.Expectation // sorted by claim
+	ClaimSchema         *rule.Schema        // nil is none
 	Rules               []Rule
 	RequireMFA          bool
 	ACRValues           []string
@@ -35,9 +40,9 @@ type Config struct {
 	Organizations       []string
 	AllowedClients      []string
 
-	ClaimHeaders []ClaimHeader // sorted by header name
-	ClaimsHeader string        // "" is none
-	TokenHeader  string        // "" is none
+	ClaimHeaders []identity.ClaimHeader // sorted by header name
+	ClaimsHeader string                 // "" is none
+	TokenHeader  string                 // "" is none
 	StripHeaders []string
 	ForwardToken bool
 
@@ -48,7 +53,7 @@ type Config struct {
 	MTLS                Mode
 	Realm               string
 	ResourceMetadata    string // URL; "" is none
-	ErrorFormat         ErrorFormat
+	ErrorFormat         refusal.Format
 
 	// Warnings are for the operator's log: what is allowed and unwise.
 	Warnings []string
@@ -56,17 +61,17 @@ type Config struct {
 
 // Issuer is one issuer whose tokens a route takes.
 type Issuer struct {
-	Issuer       string   // as in iss, byte for byte
-	DiscoveryURL string   // "" when JWKSURI or JWKS is set
-	JWKSURI      string   // "" is none
-	JWKS         []byte   // the JWKS of the configuration, as JSON; nil is none
-	Audience     []string // at least one, unless AnyAudience
-	AllAudiences bool     // audience_match: all
-	AnyAudience  bool     // audience: ["*"]
-	Algorithms   []string // at least one JWS alg name; HS ones alone, and with Secrets
-	Secrets      []*secret.Secret
-	TokenProfile TokenProfile
-	SSLVerify    bool
+	Issuer        string   // as in iss, byte for byte
+	DiscoveryURL  string   // "" when JWKSURI or JWKS is set
+	JWKSURI       string   // "" is none
+	JWKS          []byte   // the JWKS of the configuration, as JSON; nil is none
+	Audience      []string // at least one, unless AnyAudience
+	AudienceMatch Match
+	AnyAudience   bool     // audience: ["*"]
+	Algorithms    []string // at least one JWS alg name; HS ones alone, and with Secrets
+	Secrets       []*secret.Secret
+	TokenProfile  TokenProfile
+	SSLVerify     bool
 }
 
 // TokenProfile says what the typ header and the set of claims must be.
@@ -89,45 +94,14 @@ const (
 	Require
 )
 
-// ErrorFormat is the body of a refusal.
-type ErrorFormat uint8
+// Match says how many of a list are enough.
+type Match uint8
 
-// The values of error_format.
+// The values of audience_match, scopes_match and permissions_match.
 const (
-	FormatJSON ErrorFormat = iota
-	FormatProblem
-	FormatNone
+	All Match = iota
+	Any
 )
-
-// SourceKind is the kind of place a token is read from.
-type SourceKind uint8
-
-// The kinds of token_from entries.
-const (
-	FromHeader SourceKind = iota
-	FromCookie
-	FromQuery
-)
-
-// TokenSource is one entry of token_from.
-type TokenSource struct {
-	Kind   SourceKind
-	Name   string // header name (lower case), cookie name or query argument
-	Scheme string // for headers: the scheme before the token, "" for a bare one
-}
-
-// ClaimExpectation is one entry of claims. A nil or empty field asks nothing;
-// all that ask must hold (section 3 of the reference).
-type ClaimExpectation struct {
-	Claim       string // a literal top-level name, or a JSON Pointer when it starts with "/"
-	Equals      *any   // a strictjson value
-	OneOf       []any
-	Contains    *any
-	ContainsAll []any
-	ContainsAny []any
-	Matches     string // RE2 over the whole string; compiles
-	Exists      *bool
-}
 
 // Rule is one entry of rules.
 type Rule struct {
@@ -135,22 +109,4 @@ type Rule struct {
 	Message    string // "" is none
 	Status     int    // 401 or 403
 	ReportOnly bool
-}
-
-// Format is how a claim is written into a header.
-type Format uint8
-
-// The values of claim_headers' format.
-const (
-	Plain Format = iota
-	JSON
-	Base64
-)
-
-// ClaimHeader is one entry of claim_headers.
-type ClaimHeader struct {
-	Header   string // as the author wrote it
-	Claim    string // as in ClaimExpectation
-	Format   Format
-	Required bool
 }

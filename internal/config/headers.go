@@ -1,9 +1,17 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
 
-// refusedHeaders break HTTP, the hop or the token's own way. Written in small
-// letters and with dashes, as by sameHeader.
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
+)
+
+// refusedHeaders break HTTP, the hop or the token's own way. Their names are
+// written as by [fold.Name].
 var refusedHeaders = map[string]bool{
 	"host": true, "connection": true, "content-length": true, "transfer-encoding": true,
 	"upgrade": true, "te": true, "trailer": true, "authorization": true, "keep-alive": true,
@@ -11,12 +19,6 @@ var refusedHeaders = map[string]bool{
 }
 
 const headerForm = "an HTTP header name (RFC 9110 section 5.1) with at least one letter"
-
-// sameHeader is one text for all names that some upstream takes for the same:
-// CGI and WSGI write X-User and X_User alike.
-func sameHeader(name string) string {
-	return strings.ReplaceAll(strings.ToLower(name), "_", "-")
-}
 
 // isToken is RFC 9110 section 5.6.2.
 func isToken(s string) bool {
@@ -34,12 +36,12 @@ func isHeaderName(s string) bool {
 	return isToken(s) && strings.ContainsAny(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz")
 }
 
-// identity holds the paths of the identity headers so far, by sameHeader.
-type identity map[string]string
+// taken holds the paths of the identity headers so far, by [fold.Name].
+type taken map[string]string
 
 // take refuses a name that cannot be an identity header.
-func (taken identity) take(r *reader, path, name string) {
-	key := sameHeader(name)
+func (taken taken) take(r *reader, path, name string) {
+	key := fold.Name(name)
 	before, twice := taken[key]
 	switch {
 	case !isHeaderName(name):
@@ -55,7 +57,7 @@ func (taken identity) take(r *reader, path, name string) {
 
 // identityHeaders reads all that names a header the upstream may trust.
 func (o object) identityHeaders(c *Config) {
-	taken := identity{}
+	taken := taken{}
 	c.ClaimHeaders = o.claimHeaders(taken)
 	c.ClaimsHeader = o.identityHeader("claims_header", taken)
 	c.TokenHeader = o.identityHeader("token_header", taken)
@@ -65,13 +67,49 @@ func (o object) identityHeaders(c *Config) {
 	}
 	for _, e := range v.elements("a list with at least one header name") {
 		if name, ok := e.text(headerForm); ok {
-			taken.take(o.r, e.path, name)
+			if fold.Name(name) == authorization && !readsFrom(c.TokenFrom, authorization) && c.DPoP == Off {
+				taken[authorization] = e.path
+			} else {
+				taken.take(o.r, e.path, name)
+			}
 			c.StripHeaders = append(c.StripHeaders, name)
 		}
 	}
 }
 
-func (o object) identityHeader(key string, taken identity) string {
+// readsFrom reports whether a token may be in the header of that name.
+func readsFrom(sources []token.Source, header string) bool {
+	return slices.ContainsFunc(sources, func(s token.Source) bool { return s.Kind == token.Header && s.Name == header })
+}
+
+// bindingFits refuses what dpop makes pointless: DPoP-bound tokens come with
+// the scheme DPoP (RFC 9449 section 7.1) and a header that is the client's.
+func (o object) bindingFits(c *Config) {
+	if c.DPoP == Off {
+		return
+	}
+	bare := func(s token.Source) bool {
+		return s.Kind == token.Header && s.Name == authorization && s.Scheme == ""
+	}
+	if from, _ := o.get("token_from"); c.DPoP == Require && slices.ContainsFunc(c.TokenFrom, bare) {
+		from.refuseHidden(`Authorization with a scheme: with "dpop": "require" a token comes as "Authorization: DPoP TOKEN"`)
+	}
+	for _, h := range c.ClaimHeaders {
+		if fold.Name(h.Name) == "dpop" {
+			headers, _ := o.get("claim_headers")
+			o.r.refuse(member(headers.path, h.Name), quote(h.Name), "another name: with dpop the header DPoP holds the client's proof")
+		}
+	}
+	for _, key := range []string{"claims_header", "token_header"} {
+		if v, ok := o.get(key); ok && v.json != nil {
+			if name, _ := v.json.(string); fold.Name(name) == "dpop" {
+				v.refuse("another name: with dpop the header DPoP holds the client's proof")
+			}
+		}
+	}
+}
+
+func (o object) identityHeader(key string, taken taken) string {
 	v, ok := o.get(key)
 	if !ok {
 		return ""
@@ -84,7 +122,7 @@ func (o object) identityHeader(key string, taken identity) string {
 }
 
 // claimHeaders are sorted by header name.
-func (o object) claimHeaders(taken identity) []ClaimHeader {
+func (o object) claimHeaders(taken taken) []identity.ClaimHeader {
 	v, ok := o.get("claim_headers")
 	if !ok {
 		return nil
@@ -93,7 +131,7 @@ func (o object) claimHeaders(taken identity) []ClaimHeader {
 	if !ok {
 		return nil
 	}
-	var headers []ClaimHeader
+	var headers []identity.ClaimHeader
 	for _, name := range all.names() {
 		e, _ := all.get(name)
 		taken.take(o.r, e.path, name)
@@ -102,13 +140,10 @@ func (o object) claimHeaders(taken identity) []ClaimHeader {
 	return headers
 }
 
-func (v value) claimHeader(header string) ClaimHeader {
-	h := ClaimHeader{Header: header}
-	if claim, ok := v.json.(string); ok {
-		if !isClaimName(claim) {
-			v.refuse(claimForm)
-		}
-		h.Claim = claim
+func (v value) claimHeader(header string) identity.ClaimHeader {
+	h := identity.ClaimHeader{Name: header}
+	if _, ok := v.json.(string); ok {
+		h.Claim = v.claimName()
 		return h
 	}
 	o, ok := v.object(`a claim, or an object with "claim", "format" and "required"`)
@@ -116,16 +151,14 @@ func (v value) claimHeader(header string) ClaimHeader {
 		return h
 	}
 	o.allow("claim", "format", "required")
-	claim, ok := o.get("claim")
+	name, ok := o.get("claim")
 	if !ok {
-		o.r.refuse(claim.path, "none", claimForm)
-	} else if s, ok := claim.text(claimForm); ok {
-		if !isClaimName(s) {
-			claim.refuse(claimForm)
-		}
-		h.Claim = s
+		o.r.refuse(name.path, "none", claimForm)
+	} else {
+		h.Claim = name.claimName()
 	}
-	h.Format = choose(o, "format", choice[Format]{"plain", Plain}, choice[Format]{"json", JSON}, choice[Format]{"base64", Base64})
+	h.Format = choose(o, "format",
+		choice[claim.Format]{"plain", claim.Plain}, choice[claim.Format]{"json", claim.JSON}, choice[claim.Format]{"base64", claim.Base64})
 	h.Required = o.flag("required", false)
 	return h
 }

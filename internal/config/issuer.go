@@ -19,10 +19,10 @@ func (o object) issuers() []Issuer {
 		o.r.refuse(o.path, either(all), "exactly one of domain, issuer, issuers")
 	}
 	defaults := Issuer{
-		AllAudiences: o.isSecond("audience_match", "any", "all", ""),
-		Algorithms:   o.algorithms([]string{"RS256"}),
-		TokenProfile: o.tokenProfile(ProfileAuth0),
-		SSLVerify:    o.sslVerify(),
+		AudienceMatch: o.audienceMatch(),
+		Algorithms:    o.algorithms([]string{"RS256"}),
+		TokenProfile:  o.tokenProfile(ProfileAuth0),
+		SSLVerify:     o.sslVerify(),
 	}
 	v, many := o.get("issuers")
 	if !many {
@@ -80,12 +80,14 @@ func (o object) issuer(i Issuer) Issuer {
 	} else if len(i.Audience) == 0 && !i.AnyAudience {
 		o.r.refuse(member(o.path, "audience"), "none", `the audience of the API, a string or a list; to skip the check write ["*"]`)
 	}
-	if i.AnyAudience {
-		i.AllAudiences = false
-	}
 	o.keySource(&i)
 	o.clientSecret(&i)
 	return i
+}
+
+// audienceMatch needs no audience beside it: with issuers each has its own.
+func (o object) audienceMatch() Match {
+	return choose(o, "audience_match", choice[Match]{"any", Any}, choice[Match]{"all", All})
 }
 
 // identifier is the iss of the issuer.
@@ -99,6 +101,9 @@ func (o object) identifier() string {
 		}
 		if !ok {
 			return ""
+		}
+		if domain != strings.ToLower(domain) {
+			v.r.warn(v.path, "Auth0 issues tokens with the domain in lower case, and iss is compared byte for byte: no token will match")
 		}
 		return "https://" + domain + "/"
 	}

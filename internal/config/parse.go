@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 )
 
@@ -32,7 +33,7 @@ var topKeys = []string{
 	"organizations", "allowed_clients", "client_secret",
 	"claim_headers", "claims_header", "token_header", "forward_token", "strip_headers",
 	"unauth_action", "bypass_cors_preflight", "dpop", "dpop_public_base_url", "mtls",
-	"realm", "resource_metadata", "error_format", "ssl_verify",
+	"realm", "resource_metadata", "error_format", "name", "ssl_verify",
 }
 
 // Keys are the names of the configuration's keys.
@@ -107,14 +108,15 @@ func syntaxGiven(data []byte, err error) string {
 
 func (o object) config() *Config {
 	c := &Config{
+		Name:                o.routeName(),
 		Issuers:             o.issuers(),
 		Leeway:              o.leeway(),
 		MaxTokenAge:         o.maxTokenAge(),
 		TokenFrom:           o.tokenFrom(),
 		RequiredScopes:      o.words("required_scopes", scopeForm, isScopeToken),
-		AnyScope:            o.isSecond("scopes_match", "all", "any", "required_scopes"),
+		ScopesMatch:         o.match("scopes_match", All, "required_scopes"),
 		RequiredPermissions: o.words("required_permissions", scopeForm, isScopeToken),
-		AnyPermission:       o.isSecond("permissions_match", "all", "any", "required_permissions"),
+		PermissionsMatch:    o.match("permissions_match", All, "required_permissions"),
 		Claims:              o.claims(),
 		ClaimSchema:         o.claimSchema(),
 		Rules:               o.rules(),
@@ -124,7 +126,7 @@ func (o object) config() *Config {
 		Organizations:       o.words("organizations", "an organization's id or name", nil),
 		AllowedClients:      o.words("allowed_clients", "a client id", nil),
 		ForwardToken:        o.flag("forward_token", true),
-		PassUnauthenticated: o.isSecond("unauth_action", "deny", "pass", ""),
+		PassUnauthenticated: choose(o, "unauth_action", choice[bool]{"deny", false}, choice[bool]{"pass", true}),
 		BypassCORSPreflight: o.flag("bypass_cors_preflight", false),
 		DPoP:                o.mode("dpop"),
 		DPoPBaseURL:         o.dpopBaseURL(),
@@ -132,9 +134,10 @@ func (o object) config() *Config {
 		Realm:               o.realm(),
 		ResourceMetadata:    o.resourceMetadata(),
 		ErrorFormat: choose(o, "error_format",
-			choice[ErrorFormat]{"json", FormatJSON}, choice[ErrorFormat]{"problem", FormatProblem}, choice[ErrorFormat]{"none", FormatNone}),
+			choice[refusal.Format]{"json", refusal.JSON}, choice[refusal.Format]{"problem", refusal.Problem}, choice[refusal.Format]{"none", refusal.None}),
 	}
 	o.identityHeaders(c)
+	o.bindingFits(c)
 	return c
 }
 
@@ -199,18 +202,34 @@ func isScopeToken(s string) bool {
 	return s != ""
 }
 
+// routeName is what logs and metrics call the route.
+func (o object) routeName() string {
+	v, ok := o.get("name")
+	if !ok {
+		return ""
+	}
+	name, _ := v.named("a name of 1 to 64 printable ASCII characters", func(s string) bool {
+		return len(s) <= 64 && isPrintableText(s)
+	})
+	return name
+}
+
+// isPrintableText takes ASCII without control characters, spaces included.
+func isPrintableText(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 func (o object) realm() string {
 	v, ok := o.get("realm")
 	if !ok {
 		return DefaultRealm
 	}
 	const want = `printable ASCII without " and \, not empty`
-	s, _ := v.text(want)
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			v.refuse(want)
-			break
-		}
-	}
+	s, _ := v.named(want, func(s string) bool { return isPrintableText(s) && !strings.ContainsAny(s, `"\`) })
 	return s
 }

@@ -190,12 +190,15 @@ func choose[T any](o object, key string, choices ...choice[T]) T {
 	return choices[0].is
 }
 
-// isSecond tells which of two words a key has; absent is the first. The key is
-// refused where the key it is about is not there.
-func (o object) isSecond(key, first, second, about string) bool {
+// match reads "all" or "any"; absent is the fallback. The key is refused where
+// the list that it is about is not there.
+func (o object) match(key string, fallback Match, about string) Match {
 	v, ok := o.get(key)
-	if _, there := o.get(about); ok && !there && about != "" {
+	if !ok {
+		return fallback
+	}
+	if _, there := o.get(about); !there {
 		v.refuse("nothing: it has no effect without " + about)
 	}
-	return choose(o, key, choice[bool]{first, false}, choice[bool]{second, true})
+	return choose(o, key, choice[Match]{"all", All}, choice[Match]{"any", Any})
 }

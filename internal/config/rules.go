@@ -45,12 +45,7 @@ func (o object) rule() Rule {
 	}
 	if v, ok := o.get("message"); ok {
 		r.Message, _ = v.named("a text for clients in printable ASCII, at most 200 characters, not empty", func(s string) bool {
-			for i := range len(s) {
-				if s[i] < ' ' || s[i] > '~' {
-					return false
-				}
-			}
-			return len(s) <= 200
+			return len(s) <= 200 && isPrintableText(s)
 		})
 	}
 	return r

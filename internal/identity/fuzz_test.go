@@ -39,7 +39,7 @@ func FuzzPlan(f *testing.F) {
 			request = append(request, identity.Header{Name: name, Value: strings.TrimSpace(value)})
 		}
 		tok := &token.Untrusted{Raw: "raw.token.here", Claims: map[string]any{"sub": sub}}
-		claims, _ := claim.Base64(tok.Claims)
+		claims, _ := claim.Base64.Write(tok.Claims)
 		mine := map[string]string{"x-user-id": "", "x-roles": "", "x-debug": "", "x-claims": claims, "x-token": tok.Raw}
 		if claim.FitsHeader(sub) {
 			mine["x-user-id"] = sub

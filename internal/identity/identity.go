@@ -22,15 +22,11 @@ type Edits struct {
 	DeleteArgs    []string
 }
 
-// Format writes a claim's value as a header value; fits is false where it
-// cannot.
-type Format func(value any) (text string, fits bool)
-
 // ClaimHeader is one header that carries a claim.
 type ClaimHeader struct {
 	Name     string
 	Claim    claim.Ref
-	Format   Format
+	Format   claim.Format
 	Required bool
 }
 
@@ -73,14 +69,14 @@ func (p *Plan) Anonymous(req token.Places) Edits {
 func (p *Plan) FromToken(tok *token.Untrusted) (set []Header, failed string) {
 	for _, h := range p.claimHeaders {
 		value, _ := h.Claim.Lookup(tok.Claims)
-		if text, fits := h.Format(value); fits {
+		if text, fits := h.Format.Write(value); fits {
 			set = append(set, Header{h.Name, text})
 		} else if h.Required {
 			return nil, h.Claim.String()
 		}
 	}
 	if p.claimsHeader != "" {
-		text, _ := claim.Base64(tok.Claims)
+		text, _ := claim.Base64.Write(tok.Claims)
 		set = append(set, Header{p.claimsHeader, text})
 	}
 	if p.tokenHeader != "" {
@@ -140,9 +136,10 @@ func (p *Plan) withhold(req token.Places, found token.Source, e *Edits) {
 	}
 }
 
+// deleteShown deletes every header whose name folds to name.
 func (p *Plan) deleteShown(req token.Places, name string, e *Edits) {
 	for i := range req.NumHeader() {
-		if shown := req.HeaderName(i); fold.Equal(shown, name) && !slices.Contains(e.DeleteHeaders, string(shown)) {
+		if shown := req.HeaderName(i); fold.Alike(shown, name) && !slices.Contains(e.DeleteHeaders, string(shown)) {
 			e.DeleteHeaders = append(e.DeleteHeaders, string(shown))
 		}
 	}

@@ -2,15 +2,10 @@ package identity
 
 import (
 	"encoding/binary"
-	"strings"
 	"unicode/utf8"
-)
 
-// Fold makes equal the names that some upstream takes for one: letter case
-// never counts, and CGI, WSGI and PHP read "_" and "-" alike.
-func Fold(name string) string {
-	return strings.ReplaceAll(strings.ToLower(name), "_", "-")
-}
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
+)
 
 // nameSet is a set of header names that are equal when folded. The zero set is
 // empty.
@@ -25,7 +20,7 @@ func (s *nameSet) add(name string) {
 	if s.folded == nil {
 		s.folded = map[string]bool{}
 	}
-	name = Fold(name)
+	name = fold.Name(name)
 	s.folded[name] = true
 	s.lengths |= lengthBit(len(name))
 }
@@ -35,10 +30,10 @@ func (s *nameSet) has(name []byte) bool {
 	if s.lengths&lengthBit(len(name)) == 0 && ascii(name) {
 		return false
 	}
-	return s.folded[Fold(string(name))]
+	return s.folded[fold.Name(string(name))]
 }
 
-// ascii tells whether folding keeps a name's length: beyond ASCII, letters of
+// ascii reports whether folding keeps a name's length: beyond ASCII, letters of
 // different lengths are each other's small and capital.
 func ascii(name []byte) bool {
 	for ; len(name) >= 8; name = name[8:] {

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
@@ -105,11 +106,11 @@ func TestWithholdingFromAnIdentityHeader(t *testing.T) {
 
 func TestFold(t *testing.T) {
 	for _, name := range []string{"X-User-Id", "x_user_id", "X_USER-ID", "x-user_Id"} {
-		if got := identity.Fold(name); got != "x-user-id" {
+		if got := fold.Name(name); got != "x-user-id" {
 			t.Errorf("%s folds to %s", name, got)
 		}
 	}
-	if identity.Fold("X-User.Id") == identity.Fold("X-User-Id") {
+	if fold.Name("X-User.Id") == fold.Name("X-User-Id") {
 		t.Error("a dot folds to a dash")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
 // Request is a request to explain. It is a [policy.Request].
@@ -67,96 +68,54 @@ func (r *Request) Var(name string) ([]byte, error) {
 }
 
 // Carry puts a token where a configuration looks first.
-func (r *Request) Carry(c *config.Config, token string) {
+func (r *Request) Carry(c *config.Config, raw string) {
 	s := c.TokenFrom[0]
 	switch s.Kind {
-	case config.FromHeader:
+	case token.Header:
 		if c.DPoP != config.Off && slices.ContainsFunc(r.Headers, func(h [2]string) bool { return strings.EqualFold(h[0], "dpop") }) {
 			s.Name, s.Scheme = "authorization", "DPoP"
 		}
 		if s.Scheme != "" {
-			token = s.Scheme + " " + token
+			raw = s.Scheme + " " + raw
 		}
-		r.Headers = append(r.Headers, [2]string{s.Name, token})
-	case config.FromCookie:
-		r.Headers = append(r.Headers, [2]string{"cookie", s.Name + "=" + token})
-	case config.FromQuery:
+		r.Headers = append(r.Headers, [2]string{s.Name, raw})
+	case token.Cookie:
+		r.Headers = append(r.Headers, [2]string{"cookie", s.Name + "=" + raw})
+	case token.Query:
 		q := r.URL.Query()
-		q.Set(s.Name, token)
+		q.Set(s.Name, raw)
 		r.URL.RawQuery = q.Encode()
 	}
 }
 
-// check is one row of the table of checks.
-type check struct {
-	number, text string
-	kinds        []refusal.Kind
-	asked        func(*config.Config) bool // nil: always
+// outcomes are how the walk says how a check ended; a refusal says more.
+var outcomes = map[policy.Outcome]string{
+	policy.NotReached: "not reached", policy.NotAsked: "not asked", policy.Passed: "ok",
+	policy.LetPass: "no token, and the route lets that pass",
 }
 
-var checks = []check{
-	{"0", "the configuration was read without error", []refusal.Kind{refusal.ConfigInvalid}, nil},
-	{"1", "fewer than 100 headers", []refusal.Kind{refusal.TooManyHeaders}, nil},
-	{"2", "one token in one place", []refusal.Kind{refusal.MultipleTokens}, nil},
-	{"3", "a token is there", []refusal.Kind{refusal.MissingToken}, nil},
-	{"4", "the token is well-formed", []refusal.Kind{refusal.MalformedToken}, nil},
-	{"5", "alg is allowed", []refusal.Kind{refusal.AlgNotAllowed}, nil},
-	{"6", "typ fits token_profile", []refusal.Kind{refusal.TypNotAllowed}, nil},
-	{"7", "iss is a configured issuer", []refusal.Kind{refusal.UnknownIssuer}, nil},
-	{"8", "the issuer's keys are at hand", []refusal.Kind{refusal.KeysUnavailable}, nil},
-	{"9", "a key fits", []refusal.Kind{refusal.UnknownKey}, nil},
-	{"10", "the signature", []refusal.Kind{refusal.BadSignature}, nil},
-	{"11", "exp, nbf, iat", []refusal.Kind{refusal.Expired, refusal.NotYetValid, refusal.TooOld}, nil},
-	{"12", "aud", []refusal.Kind{refusal.BadAudience}, nil},
-	{"13", "DPoP binding", []refusal.Kind{refusal.DPoPFailed}, nil},
-	{"13a", "certificate binding", []refusal.Kind{refusal.MTLSFailed}, nil},
-	{"14", "organizations", []refusal.Kind{refusal.WrongOrganization}, func(c *config.Config) bool { return c.Organizations != nil }},
-	{"14", "allowed_clients", []refusal.Kind{refusal.WrongClient}, func(c *config.Config) bool { return c.AllowedClients != nil }},
-	{"15", "require_mfa, acr_values, max_auth_age", []refusal.Kind{refusal.StepUpRequired}, func(c *config.Config) bool {
-		return c.RequireMFA || c.ACRValues != nil || c.MaxAuthAge > 0
-	}},
-	{"16", "scopes, permissions", []refusal.Kind{refusal.InsufficientScope}, func(c *config.Config) bool {
-		return c.RequiredScopes != nil || c.RequiredPermissions != nil
-	}},
-	{"17", "claims", []refusal.Kind{refusal.ClaimMismatch}, func(c *config.Config) bool { return c.Claims != nil }},
-	{"17", "claim_schema", []refusal.Kind{refusal.SchemaMismatch}, func(c *config.Config) bool { return c.ClaimSchema != nil }},
-	{"17", "rules", []refusal.Kind{refusal.RuleDenied}, func(c *config.Config) bool { return c.Rules != nil }},
-	{"18", "claim_headers", []refusal.Kind{refusal.ClaimHeaderFailed}, func(c *config.Config) bool { return c.ClaimHeaders != nil }},
-}
-
-// Explain writes every check with its outcome, then the edits or the answer.
-// The token itself is not written; claims are where a header carries them.
+// Explain writes the walk through the table of checks as it was walked, then
+// the edits or the answer. The token itself is not written; claims are where a
+// header carries them.
 func Explain(w io.Writer, c *config.Config, p *policy.Policy, req policy.Request) error {
 	out := &printer{w: w}
-	d := p.Decide(req)
-	edits, forward := d.Forward()
-	refused := d.Refusal()
-	reached := true
-	for _, row := range checks {
-		outcome := "ok"
-		switch {
-		case !reached:
-			outcome = "not reached"
-		case !forward && slices.Contains(row.kinds, refused.Kind):
-			outcome, reached = "FAILED "+refused.Kind.Reason(), false
-			if refused.Cause != "" {
-				outcome += " (" + refused.Cause + ")"
+	d, steps := p.Walk(req)
+	for _, step := range steps {
+		outcome := outcomes[step.Outcome]
+		if r := step.Refusal; step.Outcome == policy.Refused {
+			outcome = "FAILED " + r.Kind.Reason()
+			if r.Cause != "" {
+				outcome += " (" + r.Cause + ")"
 			}
-		case row.asked != nil && !row.asked(c):
-			outcome = "not asked"
-		case forward && row.number == "3" && !p.Carries(req):
-			outcome, reached = "none, and the route lets that pass", false
 		}
-		out.printf("%-4s %-40s %s\n", row.number, row.text, outcome)
+		out.printf("%-4s %-40s %s\n", step.Check.Number, step.Check.Name, outcome)
 	}
 	for _, i := range d.Reports() {
 		out.printf("     rules[%d] has report_only and would have denied\n", i)
 	}
+	edits, forward := d.Forward()
 	if !forward {
-		if reached { // an internal error is no check's
-			out.printf("     FAILED %s (%s)\n", refused.Kind.Reason(), refused.Cause)
-		}
-		out.answer(refused.Answer(p.Style()))
+		out.answer(d.Refusal().Answer(p.Style()))
 		return out.err
 	}
 	out.printf("\nforwarded, with these edits\n")

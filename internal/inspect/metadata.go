@@ -9,6 +9,7 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
 const wellKnown = "/.well-known/oauth-protected-resource"
@@ -68,9 +69,9 @@ func bearerMethods(c *config.Config) []string {
 	for _, s := range c.TokenFrom {
 		method := ""
 		switch {
-		case s.Kind == config.FromHeader && s.Name == "authorization":
+		case s.Kind == token.Header && s.Name == "authorization":
 			method = "header"
-		case s.Kind == config.FromQuery && s.Name == "access_token":
+		case s.Kind == token.Query && s.Name == "access_token":
 			method = "query"
 		}
 		if method != "" && !slices.Contains(methods, method) {

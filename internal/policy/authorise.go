@@ -10,9 +10,11 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
-type expectation struct {
-	ref claim.Ref
-	claim.Expectation
+func (p *Policy) checkAudience(s *subject) *refusal.Refusal {
+	if audienceFits(s.issuer, s.tok) {
+		return nil
+	}
+	return because(refusal.BadAudience, nil)
 }
 
 // audienceFits holds aud (RFC 7519 section 4.1.3) against the issuer's own
@@ -24,23 +26,29 @@ func audienceFits(iss *issuer, tok *token.Untrusted) bool {
 		return iss.TokenProfile != config.ProfileRFC9068 || ok && len(aud) > 0
 	}
 	// An issuer without audiences would let every token be "for all of them".
-	return ok && len(iss.Audience) > 0 && covers(aud, iss.Audience, !iss.AllAudiences)
+	return ok && len(iss.Audience) > 0 && covers(aud, iss.Audience, iss.AudienceMatch)
 }
 
-// covers tells whether have holds all of want or, where one is enough, any.
-func covers(have, want []string, oneIsEnough bool) bool {
+// covers reports whether have holds all of want, or any.
+func covers(have, want []string, match config.Match) bool {
 	held := func(w string) bool { return slices.Contains(have, w) }
-	if oneIsEnough {
+	if match == config.Any {
 		return slices.ContainsFunc(want, held)
 	}
 	return !slices.ContainsFunc(want, func(w string) bool { return !held(w) })
 }
 
+// checkOrganization compares as Auth0's SDKs do: an id exactly, and a name,
+// which Auth0 keeps in lower case, without case.
 func (p *Policy) checkOrganization(s *subject) *refusal.Refusal {
-	tok := s.tok
-	id, name := tok.String("org_id"), tok.String("org_name")
+	id, name := s.tok.String("org_id"), s.tok.String("org_name")
 	for _, o := range p.conf.Organizations {
-		if o == id || o == name {
+		switch {
+		case strings.HasPrefix(o, "org_"):
+			if o == id {
+				return nil
+			}
+		case strings.EqualFold(o, name):
 			return nil
 		}
 	}
@@ -71,7 +79,7 @@ func (p *Policy) checkScopes(s *subject) *refusal.Refusal {
 	} else {
 		have, _ = claim.Strings(value)
 	}
-	return insufficient("scope", have, p.conf.RequiredScopes, p.conf.AnyScope)
+	return insufficient("scope", have, p.conf.RequiredScopes, p.conf.ScopesMatch)
 }
 
 func (p *Policy) checkPermissions(s *subject) *refusal.Refusal {
@@ -81,17 +89,17 @@ func (p *Policy) checkPermissions(s *subject) *refusal.Refusal {
 	if isList {
 		have, _ = claim.Strings(list)
 	}
-	return insufficient("permission", have, p.conf.RequiredPermissions, p.conf.AnyPermission)
+	return insufficient("permission", have, p.conf.RequiredPermissions, p.conf.PermissionsMatch)
 }
 
-func insufficient(what string, have, want []string, oneIsEnough bool) *refusal.Refusal {
-	if covers(have, want, oneIsEnough) {
+func insufficient(what string, have, want []string, match config.Match) *refusal.Refusal {
+	if covers(have, want, match) {
 		return nil
 	}
 	needs := "the token needs the " + what + " "
 	if len(want) > 1 {
 		needs = "the token needs all of the " + what + "s "
-		if oneIsEnough {
+		if match == config.Any {
 			needs = "the token needs one of the " + what + "s "
 		}
 	}
@@ -100,15 +108,26 @@ func insufficient(what string, have, want []string, oneIsEnough bool) *refusal.R
 }
 
 func (p *Policy) checkClaims(s *subject) *refusal.Refusal {
-	tok := s.tok
-	for i := range p.claims {
-		e := &p.claims[i]
-		if value, found := e.ref.Lookup(tok.Claims); !e.Holds(value, found) {
+	for i := range p.conf.Claims {
+		if e := &p.conf.Claims[i]; !e.Met(s.tok.Claims) {
 			return &refusal.Refusal{
 				Kind:        refusal.ClaimMismatch,
-				Description: "the claim " + e.ref.String() + " is not as required",
+				Description: "the claim " + e.Claim.String() + " is not as required",
 			}
 		}
 	}
+	return nil
+}
+
+// planHeaders writes the headers that the token sets.
+func (p *Policy) planHeaders(s *subject) *refusal.Refusal {
+	set, failed := p.plan.FromToken(s.tok)
+	if failed != "" {
+		return &refusal.Refusal{
+			Kind:        refusal.ClaimHeaderFailed,
+			Description: "the required claim " + failed + " has no value that fits a header",
+		}
+	}
+	s.set = set
 	return nil
 }

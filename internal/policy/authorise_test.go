@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 )
 
@@ -15,16 +16,16 @@ func TestAudience(t *testing.T) {
 		aud    string
 		want   string
 	}{
-		"any: one of two":            {func(i *config.Issuer) { i.Audience = both }, `"` + reports + `"`, goesOn},
-		"any: one in a list":         {func(i *config.Issuer) { i.Audience = both }, `["x","` + api + `"]`, goesOn},
-		"any: none":                  {func(i *config.Issuer) { i.Audience = both }, `["x","y"]`, "bad_audience"},
-		"all: both and more":         {func(i *config.Issuer) { i.Audience, i.AllAudiences = both, true }, `["` + reports + `","x","` + api + `"]`, goesOn},
-		"all: one":                   {func(i *config.Issuer) { i.Audience, i.AllAudiences = both, true }, `"` + api + `"`, "bad_audience"},
-		"all: one twice":             {func(i *config.Issuer) { i.Audience, i.AllAudiences = both, true }, `["` + api + `","` + api + `"]`, "bad_audience"},
+		"any: one of two":            {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.Any }, `"` + reports + `"`, goesOn},
+		"any: one in a list":         {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.Any }, `["x","` + api + `"]`, goesOn},
+		"any: none":                  {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.Any }, `["x","y"]`, "bad_audience"},
+		"all: both and more":         {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.All }, `["` + reports + `","x","` + api + `"]`, goesOn},
+		"all: one":                   {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.All }, `"` + api + `"`, "bad_audience"},
+		"all: one twice":             {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.All }, `["` + api + `","` + api + `"]`, "bad_audience"},
 		"star: another":              {func(i *config.Issuer) { i.Audience, i.AnyAudience = nil, true }, `"x"`, goesOn},
 		"star: missing":              {func(i *config.Issuer) { i.Audience, i.AnyAudience = nil, true }, "", goesOn},
-		"no audience, any":           {func(i *config.Issuer) { i.Audience = nil }, `"` + api + `"`, "bad_audience"},
-		"no audience, all":           {func(i *config.Issuer) { i.Audience, i.AllAudiences = nil, true }, `"` + api + `"`, "bad_audience"},
+		"no audience, any":           {func(i *config.Issuer) { i.Audience, i.AudienceMatch = nil, config.Any }, `"` + api + `"`, "bad_audience"},
+		"no audience, all":           {func(i *config.Issuer) { i.Audience, i.AudienceMatch = nil, config.All }, `"` + api + `"`, "bad_audience"},
 		"a star in the token's list": {nil, `["*"]`, "bad_audience"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,10 +135,10 @@ func TestAuthorisation(t *testing.T) {
 		return func(c *config.Config) { c.RequiredScopes = wanted }
 	}
 	anyScope := func(wanted ...string) func(*config.Config) {
-		return func(c *config.Config) { c.RequiredScopes, c.AnyScope = wanted, true }
+		return func(c *config.Config) { c.RequiredScopes, c.ScopesMatch = wanted, config.Any }
 	}
 	permissions := func(c *config.Config) { c.RequiredPermissions = []string{"read:a", "write:a"} }
-	anyPermission := func(c *config.Config) { permissions(c); c.AnyPermission = true }
+	anyPermission := func(c *config.Config) { permissions(c); c.PermissionsMatch = config.Any }
 	organizations := func(c *config.Config) { c.Organizations = []string{"org_1", "acme"} }
 	clients := func(c *config.Config) { c.AllowedClients = []string{"spa", "cli"} }
 	const noScope, noOrg, noClient = "insufficient_scope", "wrong_organization", "wrong_client"
@@ -204,33 +205,33 @@ func TestClaimExpectations(t *testing.T) {
 	value := func(v any) *any { return &v }
 	yes, no := true, false
 	for name, c := range map[string]struct {
-		want  config.ClaimExpectation
+		want  claim.Expectation
 		claim []string
 		holds bool
 	}{
-		"equals":                        {config.ClaimExpectation{Claim: "x", Equals: value("a")}, []string{"x", `"a"`}, true},
-		"equals, another type":          {config.ClaimExpectation{Claim: "x", Equals: value(true)}, []string{"x", `"true"`}, false},
-		"equals by value":               {config.ClaimExpectation{Claim: "x", Equals: value(json.Number("10"))}, []string{"x", `1.0e1`}, true},
-		"equals beyond 2^53":            {config.ClaimExpectation{Claim: "x", Equals: value(json.Number("9007199254740993"))}, []string{"x", `9007199254740992`}, false},
-		"a name with a URL":             {config.ClaimExpectation{Claim: "https://a.example/roles", Contains: value("admin")}, []string{"https://a.example/roles", `["admin"]`}, true},
-		"a pointer":                     {config.ClaimExpectation{Claim: "/address/country", OneOf: []any{"NL", "DE"}}, []string{"address", `{"country":"DE"}`}, true},
-		"a pointer to nothing":          {config.ClaimExpectation{Claim: "/address/city", OneOf: []any{"NL", "DE"}}, []string{"address", `{"country":"DE"}`}, false},
-		"contains a word":               {config.ClaimExpectation{Claim: "x", Contains: value("b")}, []string{"x", `"a b c"`}, true},
-		"contains part of a word":       {config.ClaimExpectation{Claim: "x", Contains: value("b")}, []string{"x", `"abc"`}, false},
-		"contains all":                  {config.ClaimExpectation{Claim: "x", ContainsAll: []any{"a", "b"}}, []string{"x", `["a"]`}, false},
-		"contains any":                  {config.ClaimExpectation{Claim: "x", ContainsAny: []any{"a", "b"}}, []string{"x", `["b"]`}, true},
-		"matches the whole":             {config.ClaimExpectation{Claim: "x", Matches: "a|b"}, []string{"x", `"a"`}, true},
-		"matches a part":                {config.ClaimExpectation{Claim: "x", Matches: "a|b"}, []string{"x", `"ax"`}, false},
-		"matches up to a line break":    {config.ClaimExpectation{Claim: "x", Matches: "a"}, []string{"x", `"a\n"`}, false},
-		"missing":                       {config.ClaimExpectation{Claim: "x", OneOf: []any{nil}}, nil, false},
-		"exists":                        {config.ClaimExpectation{Claim: "x", Exists: &yes}, []string{"x", `null`}, true},
-		"exists, missing":               {config.ClaimExpectation{Claim: "x", Exists: &yes}, nil, false},
-		"must not exist":                {config.ClaimExpectation{Claim: "x", Exists: &no}, nil, true},
-		"must not exist, null":          {config.ClaimExpectation{Claim: "x", Exists: &no}, []string{"x", `null`}, false},
-		"one of two expectations holds": {config.ClaimExpectation{Claim: "x", Matches: "a.*", Equals: value("ab")}, []string{"x", `"ac"`}, false},
+		"equals":                        {claim.Expectation{Claim: ref("x"), Equals: value("a")}, []string{"x", `"a"`}, true},
+		"equals, another type":          {claim.Expectation{Claim: ref("x"), Equals: value(true)}, []string{"x", `"true"`}, false},
+		"equals by value":               {claim.Expectation{Claim: ref("x"), Equals: value(json.Number("10"))}, []string{"x", `1.0e1`}, true},
+		"equals beyond 2^53":            {claim.Expectation{Claim: ref("x"), Equals: value(json.Number("9007199254740993"))}, []string{"x", `9007199254740992`}, false},
+		"a name with a URL":             {claim.Expectation{Claim: ref("https://a.example/roles"), Contains: value("admin")}, []string{"https://a.example/roles", `["admin"]`}, true},
+		"a pointer":                     {claim.Expectation{Claim: ref("/address/country"), OneOf: []any{"NL", "DE"}}, []string{"address", `{"country":"DE"}`}, true},
+		"a pointer to nothing":          {claim.Expectation{Claim: ref("/address/city"), OneOf: []any{"NL", "DE"}}, []string{"address", `{"country":"DE"}`}, false},
+		"contains a word":               {claim.Expectation{Claim: ref("x"), Contains: value("b")}, []string{"x", `"a b c"`}, true},
+		"contains part of a word":       {claim.Expectation{Claim: ref("x"), Contains: value("b")}, []string{"x", `"abc"`}, false},
+		"contains all":                  {claim.Expectation{Claim: ref("x"), ContainsAll: []any{"a", "b"}}, []string{"x", `["a"]`}, false},
+		"contains any":                  {claim.Expectation{Claim: ref("x"), ContainsAny: []any{"a", "b"}}, []string{"x", `["b"]`}, true},
+		"matches the whole":             {claim.Expectation{Claim: ref("x"), Matches: must(claim.CompileMatches("a|b"))}, []string{"x", `"a"`}, true},
+		"matches a part":                {claim.Expectation{Claim: ref("x"), Matches: must(claim.CompileMatches("a|b"))}, []string{"x", `"ax"`}, false},
+		"matches up to a line break":    {claim.Expectation{Claim: ref("x"), Matches: must(claim.CompileMatches("a"))}, []string{"x", `"a\n"`}, false},
+		"missing":                       {claim.Expectation{Claim: ref("x"), OneOf: []any{nil}}, nil, false},
+		"exists":                        {claim.Expectation{Claim: ref("x"), Exists: &yes}, []string{"x", `null`}, true},
+		"exists, missing":               {claim.Expectation{Claim: ref("x"), Exists: &yes}, nil, false},
+		"must not exist":                {claim.Expectation{Claim: ref("x"), Exists: &no}, nil, true},
+		"must not exist, null":          {claim.Expectation{Claim: ref("x"), Exists: &no}, []string{"x", `null`}, false},
+		"one of two expectations holds": {claim.Expectation{Claim: ref("x"), Matches: must(claim.CompileMatches("a.*")), Equals: value("ab")}, []string{"x", `"ac"`}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conf := route(func(conf *config.Config) { conf.Claims = []config.ClaimExpectation{c.want} })
+			conf := route(func(conf *config.Config) { conf.Claims = []claim.Expectation{c.want} })
 			want := goesOn
 			if !c.holds {
 				want = "claim_mismatch"

@@ -8,6 +8,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
@@ -16,7 +17,7 @@ import (
 // BenchmarkDecide is one decision without a wire.
 func BenchmarkDecide(b *testing.B) {
 	change := func(c *config.Config) {
-		c.ClaimHeaders = []config.ClaimHeader{{Header: "X-User-Id", Claim: "sub"}}
+		c.ClaimHeaders = []identity.ClaimHeader{{Name: "X-User-Id", Claim: ref("sub")}}
 		c.StripHeaders = []string{"X-Role"}
 	}
 	known := compile(b, route(change))

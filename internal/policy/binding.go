@@ -15,21 +15,23 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
-// checkBinding refuses a token that is bound to a key the client did not
-// prove (RFC 7800 section 3.1, RFC 9449 section 7, RFC 8705 section 3).
-func (p *Policy) checkBinding(s *subject, tok *token.Untrusted) *refusal.Refusal {
-	cnf, there := tok.Claims["cnf"]
-	members, ok := cnf.(map[string]any)
-	if there && !ok {
-		return because(refusal.MalformedToken, errors.New("cnf is not an object"))
-	}
-	if r := p.checkDPoP(s, tok, members); r != nil {
-		return r
-	}
-	return p.checkMTLS(s, members)
+// dpopScheme is the scheme of tokens that are bound to a key (RFC 9449 section
+// 7.1).
+const dpopScheme = "DPoP"
+
+// confirmation is the token's cnf claim (RFC 7800 section 3.1).
+func confirmation(tok *token.Untrusted) map[string]any {
+	members, _ := tok.Claims["cnf"].(map[string]any)
+	return members
 }
 
-func (p *Policy) checkDPoP(s *subject, tok *token.Untrusted, cnf map[string]any) *refusal.Refusal {
+// checkDPoP refuses a token that is bound to a key which the client did not
+// prove to have (RFC 9449 section 7).
+func (p *Policy) checkDPoP(s *subject) *refusal.Refusal {
+	tok, cnf := s.tok, confirmation(s.tok)
+	if _, there := tok.Claims["cnf"]; there && cnf == nil {
+		return because(refusal.MalformedToken, errors.New("cnf is not an object"))
+	}
 	member, bound := cnf["jkt"]
 	thumbprint, _ := member.(string)
 	switch {
@@ -108,8 +110,10 @@ func (p *Policy) ownURL(req Request) (string, error) {
 	return string(scheme) + "://" + string(host) + path, nil
 }
 
-func (p *Policy) checkMTLS(s *subject, cnf map[string]any) *refusal.Refusal {
-	thumbprint, bound := cnf["x5t#S256"]
+// checkMTLS refuses a token that is bound to a certificate which the client did
+// not show (RFC 8705 section 3).
+func (p *Policy) checkMTLS(s *subject) *refusal.Refusal {
+	thumbprint, bound := confirmation(s.tok)["x5t#S256"]
 	switch {
 	case !bound && p.conf.MTLS != config.Require:
 		return nil

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"hash/maphash"
 	"sync/atomic"
 	"time"
 
@@ -9,7 +8,6 @@ import (
 	"github.com/maypok86/otter/v2/stats"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
@@ -112,68 +110,48 @@ func (c *Cache) Close() {
 // lastPolicy numbers policies, so that none finds another's decisions.
 var lastPolicy atomic.Uint64
 
-// stands tells whether what was proved would come out the same now: the same
+// stands reports whether what was proved would come out the same now: the same
 // provider has keys of the same generation.
 func (p *proof) stands(now time.Time) bool {
 	generation, ok := p.keys.Generation(now)
 	return ok && generation == p.generation
 }
 
-// known decides a request whose token the policy took a moment ago. Everything
-// that the request itself has a say in is looked at anew.
-func (p *Policy) known(req Request, found token.Found) (Decision, bool) {
-	if p.cache == nil || !p.tokenDecides {
+// known decides a request whose token the policy took before: from the keys and
+// the dates, which it compares again, and the request's own headers.
+func (p *Policy) known(s *subject) (Decision, bool) {
+	if p.cache == nil || !p.remembers {
 		return Decision{}, false
 	}
-	d, there := p.cache.decisions.GetIfPresent(decisionKey{p.id, found.Raw})
-	if !there {
+	d, there := p.cache.decisions.GetIfPresent(decisionKey{p.id, s.found.Raw})
+	if !there || !d.stands(s.now) || d.times.Check(s.now, p.conf.Leeway, p.conf.MaxTokenAge) != nil {
 		return Decision{}, false
 	}
-	if now := p.now(); !d.stands(now) || d.times.Check(now, p.conf.Leeway, p.conf.MaxTokenAge) != nil {
-		return Decision{}, false
-	}
-	return Decision{forward: true, edits: p.plan.Verified(req, found.Source, d.set), reports: d.reports}, true
+	return Decision{forward: true, edits: p.plan.Verified(s.req, s.found.Source, d.set), reports: d.reports}, true
 }
 
-// remember notes a decision to forward.
-func (p *Policy) remember(s *subject, set []identity.Header) {
-	if p.cache == nil || !p.tokenDecides || s.proof.keys == nil || s.tok.Claims["cnf"] != nil {
+// rememberToken notes a token that the stage Prove let pass.
+func (p *Policy) rememberToken(s *subject) {
+	if p.cache != nil && s.proof.keys != nil && !s.proven {
+		p.cache.tokens.Set(s.found.Raw, &verified{s.proof, s.tok})
+	}
+}
+
+// rememberDecision notes a decision to forward, if no check read anything
+// beside the token that is not compared again.
+func (p *Policy) rememberDecision(s *subject) {
+	if p.cache == nil || s.proof.keys == nil || p.reads(s.tok)&^repeated != 0 {
 		return
 	}
-	p.cache.decisions.Set(decisionKey{p.id, s.found.Raw}, &decided{proof: s.proof, set: set, reports: s.reports})
+	p.cache.decisions.Set(decisionKey{p.id, s.found.Raw}, &decided{proof: s.proof, set: s.set, reports: s.reports})
 }
 
-// look is the parsed token, if it was verified before; by whom, the caller has
-// to compare.
-func (p *Policy) look(raw string) *verified {
+// lookUp is the parsed token, if it was verified before; by whom, the caller
+// has to compare.
+func (p *Policy) lookUp(raw string) *verified {
 	if p.cache == nil {
 		return nil
 	}
 	v, _ := p.cache.tokens.GetIfPresent(raw)
 	return v
-}
-
-var flightSeed = maphash.MakeSeed()
-
-// verifyOnce is verifySignature, once for all who ask this issuer of a route
-// about one token at the same time.
-func (i *issuer) verifyOnce(s *subject, t *token.Untrusted) (uint64, *refusal.Refusal) {
-	type outcome struct {
-		generation uint64
-		refusal    *refusal.Refusal
-	}
-	flights := &i.flights[maphash.String(flightSeed, t.Raw)%uint64(len(i.flights))]
-	v, _, _ := flights.Do(t.Raw, func() (any, error) {
-		generation, r := i.verifySignature(s, t)
-		return &outcome{generation, r}, nil
-	})
-	o, ok := v.(*outcome)
-	switch {
-	case !ok:
-		return 0, because(refusal.Internal, nil)
-	case o.refusal == nil:
-		return o.generation, nil
-	}
-	own := *o.refusal // others hold the same one
-	return 0, &own
 }

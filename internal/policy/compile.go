@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
@@ -27,21 +26,6 @@ type Options struct {
 	Now    func() time.Time // nil: time.Now
 }
 
-var (
-	sourceKinds = [...]token.SourceKind{
-		config.FromHeader: token.Header, config.FromCookie: token.Cookie, config.FromQuery: token.Query,
-	}
-	formats = [...]identity.Format{
-		config.Plain: claim.Plain, config.JSON: claim.JSON, config.Base64: claim.Base64,
-	}
-	dpopStyles = [...]refusal.DPoP{
-		config.Off: refusal.DPoPOff, config.Allow: refusal.DPoPAllowed, config.Require: refusal.DPoPRequired,
-	}
-	errorFormats = [...]refusal.Format{
-		config.FormatJSON: refusal.JSON, config.FormatProblem: refusal.Problem, config.FormatNone: refusal.None,
-	}
-)
-
 var errNoReplay = errors.New("dpop needs a memory of proofs")
 
 // Compile makes the policy of a configuration. An error means that the
@@ -54,9 +38,12 @@ func Compile(conf *config.Config, opt Options) (*Policy, error) {
 	p := &Policy{
 		conf: conf,
 		style: refusal.Style{
-			Realm: conf.Realm, Format: errorFormats[conf.ErrorFormat],
-			ResourceMetadata: conf.ResourceMetadata, DPoP: dpopStyles[conf.DPoP],
+			Realm: conf.Realm, Format: conf.ErrorFormat, ResourceMetadata: conf.ResourceMetadata,
+			DPoP: conf.DPoP != config.Off, NoBearer: conf.DPoP == config.Require,
 		},
+		sources: slices.Clone(conf.TokenFrom),
+		plan:    identity.NewPlan(conf.ClaimHeaders, conf.ClaimsHeader, conf.TokenHeader, conf.StripHeaders, conf.ForwardToken),
+		checks:  asked(conf),
 		issuers: map[string]*issuer{},
 		replay:  opt.Replay,
 		now:     opt.Now,
@@ -77,80 +64,13 @@ func Compile(conf *config.Config, opt Options) (*Policy, error) {
 		}
 		p.issuers[iss.Issuer] = &issuer{Issuer: iss, keys: keys}
 	}
-	for _, s := range conf.TokenFrom {
-		p.sources = append(p.sources, token.Source{Kind: sourceKinds[s.Kind], Name: s.Name, Scheme: s.Scheme})
-	}
 	// The scheme of bound tokens is read beside whatever else is.
-	byDPoP := token.Source{Kind: token.Header, Name: "authorization", Scheme: "DPoP"}
+	byDPoP := token.Source{Kind: token.Header, Name: "authorization", Scheme: dpopScheme}
 	if conf.DPoP != config.Off && !slices.ContainsFunc(p.sources, func(s token.Source) bool {
 		return s.Kind == byDPoP.Kind && s.Name == byDPoP.Name && (s.Scheme == "" || strings.EqualFold(s.Scheme, byDPoP.Scheme))
 	}) {
 		p.sources = append(p.sources, byDPoP)
 	}
-	if err := p.compileClaims(); err != nil {
-		return nil, err
-	}
-	if err := p.compileIdentity(); err != nil {
-		return nil, err
-	}
-	p.chooseChecks()
-	p.tokenDecides = conf.MaxAuthAge == 0 && conf.DPoP == config.Off && conf.MTLS != config.Require &&
-		!slices.ContainsFunc(conf.Rules, func(r config.Rule) bool { return !r.Expression.Pure })
+	p.remembers = p.reads(nil)&^repeated == 0
 	return p, nil
-}
-
-// chooseChecks lists what the configuration asks for, in the order of the
-// contract.
-func (p *Policy) chooseChecks() {
-	for _, c := range []struct {
-		asked bool
-		check func(*subject) *refusal.Refusal
-	}{
-		{len(p.conf.Organizations) > 0, p.checkOrganization},
-		{len(p.conf.AllowedClients) > 0, p.checkClient},
-		{p.conf.RequireMFA || len(p.conf.ACRValues) > 0 || p.conf.MaxAuthAge > 0, p.checkStepUp},
-		{len(p.conf.RequiredScopes) > 0, p.checkScopes},
-		{len(p.conf.RequiredPermissions) > 0, p.checkPermissions},
-		{len(p.claims) > 0, p.checkClaims},
-		{p.conf.ClaimSchema != nil, p.checkSchema},
-		{len(p.conf.Rules) > 0, p.checkRules},
-	} {
-		if c.asked {
-			p.authorise = append(p.authorise, c.check)
-		}
-	}
-}
-
-func (p *Policy) compileClaims() error {
-	for _, c := range p.conf.Claims {
-		ref, ok := claim.ParseRef(c.Claim)
-		if !ok {
-			return fmt.Errorf("claim %q is no name and no JSON Pointer", c.Claim)
-		}
-		e := expectation{ref: ref, Expectation: claim.Expectation{
-			Equals: c.Equals, OneOf: c.OneOf, Contains: c.Contains,
-			ContainsAll: c.ContainsAll, ContainsAny: c.ContainsAny, Exists: c.Exists,
-		}}
-		if c.Matches != "" {
-			var err error
-			if e.Matches, err = claim.CompileMatches(c.Matches); err != nil {
-				return fmt.Errorf("claim %q: %w", c.Claim, err)
-			}
-		}
-		p.claims = append(p.claims, e)
-	}
-	return nil
-}
-
-func (p *Policy) compileIdentity() error {
-	headers := make([]identity.ClaimHeader, len(p.conf.ClaimHeaders))
-	for i, h := range p.conf.ClaimHeaders {
-		ref, ok := claim.ParseRef(h.Claim)
-		if !ok {
-			return fmt.Errorf("claim %q is no name and no JSON Pointer", h.Claim)
-		}
-		headers[i] = identity.ClaimHeader{Name: h.Header, Claim: ref, Format: formats[h.Format], Required: h.Required}
-	}
-	p.plan = identity.NewPlan(headers, p.conf.ClaimsHeader, p.conf.TokenHeader, p.conf.StripHeaders, p.conf.ForwardToken)
-	return nil
 }

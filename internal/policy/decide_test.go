@@ -12,7 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
@@ -39,6 +41,18 @@ func newScene() *scene {
 
 func (s *scene) decide(t *testing.T) policy.Decision {
 	t.Helper()
+	p, req := s.stage(t)
+	return p.Decide(req)
+}
+
+func (s *scene) walk(t *testing.T) (policy.Decision, []policy.Step) {
+	t.Helper()
+	p, req := s.stage(t)
+	return p.Walk(req)
+}
+
+func (s *scene) stage(t *testing.T) (*policy.Policy, *request) {
+	t.Helper()
 	changes := s.claims
 	if s.confirms != nil {
 		changes = append(changes, "cnf", "{"+strings.Join(s.confirms, ",")+"}")
@@ -46,14 +60,14 @@ func (s *scene) decide(t *testing.T) policy.Decision {
 	token := sign(t, "RS256", s.key, header("RS256", s.kid, s.jose...), claims(changes...))
 	req := get(append(s.headers, "authorization", s.scheme+" "+token)...)
 	if s.invalid {
-		return policy.Deny(errors.New("not valid")).Decide(req)
+		return policy.Deny(errors.New("not valid")), req
 	}
 	return compileWith(t, s.conf, func(i config.Issuer) (policy.Keys, error) {
 		if s.keysErr != nil {
 			return noKeys{s.keysErr}, nil
 		}
 		return jwks.Static(i.JWKS)
-	}).Decide(req)
+	}), req
 }
 
 type noKeys struct{ err error }
@@ -101,7 +115,7 @@ var checks = []check{
 	{"15", refusal.StepUpRequired, "step_up_required", 401, func(s *scene) { s.conf.RequireMFA = true }},
 	{"16", refusal.InsufficientScope, "insufficient_scope", 403, func(s *scene) { s.conf.RequiredScopes = []string{"read"} }},
 	{"17", refusal.ClaimMismatch, "claim_mismatch", 403, func(s *scene) {
-		s.conf.Claims = []config.ClaimExpectation{{Claim: "department", OneOf: []any{"sales"}}}
+		s.conf.Claims = []claim.Expectation{{Claim: ref("department"), OneOf: []any{"sales"}}}
 	}},
 	{"17", refusal.SchemaMismatch, "schema_mismatch", 403, func(s *scene) {
 		s.conf.ClaimSchema = must(rule.CompileSchema(map[string]any{"required": []any{"department"}}))
@@ -110,7 +124,7 @@ var checks = []check{
 		s.conf.Rules = []config.Rule{{Expression: must(rule.Compile(`claims.department == "sales"`))}}
 	}},
 	{"18", refusal.ClaimHeaderFailed, "claim_header_failed", 403, func(s *scene) {
-		s.conf.ClaimHeaders = []config.ClaimHeader{{Header: "X-Email", Claim: "email", Required: true}}
+		s.conf.ClaimHeaders = []identity.ClaimHeader{{Name: "X-Email", Claim: ref("email"), Required: true}}
 	}},
 }
 
@@ -215,7 +229,7 @@ func TestRequestsWithoutAToken(t *testing.T) {
 func TestWhatGoesOnWithoutATokenIsStripped(t *testing.T) {
 	conf := route(func(c *config.Config) {
 		c.PassUnauthenticated, c.BypassCORSPreflight = true, true
-		c.ClaimHeaders = []config.ClaimHeader{{Header: "X-User-Id", Claim: "sub", Required: true}}
+		c.ClaimHeaders = []identity.ClaimHeader{{Name: "X-User-Id", Claim: ref("sub"), Required: true}}
 		c.ClaimsHeader, c.TokenHeader, c.StripHeaders = "X-Claims", "X-Token", []string{"X-Role"}
 	})
 	for _, method := range []string{"GET", "OPTIONS"} {

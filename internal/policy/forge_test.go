@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
@@ -96,4 +97,13 @@ func signParts(_ testing.TB, alg string, key any, header, claims string) string 
 func good(t testing.TB, changes ...string) string {
 	t.Helper()
 	return sign(t, "RS256", keys().rsa, header("RS256", "rsa"), claims(changes...))
+}
+
+// ref names a claim as a configuration does.
+func ref(name string) claim.Ref {
+	r, ok := claim.ParseRef(name)
+	if !ok {
+		panic(name)
+	}
+	return r
 }

@@ -8,47 +8,48 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 )
 
 func TestClaimHeaders(t *testing.T) {
 	for name, c := range map[string]struct {
-		format config.Format
+		format claim.Format
 		value  string // JSON; "" leaves the claim out
 		want   string // "" is no header
 	}{
-		"a string":                       {config.Plain, `"alice"`, "alice"},
-		"a string of other letters":      {config.Plain, `"Zoë"`, "Zoë"},
-		"a number as in the token":       {config.Plain, `1.50e2`, "1.50e2"},
-		"a number beyond 2^53":           {config.Plain, `9007199254740993`, "9007199254740993"},
-		"a boolean":                      {config.Plain, `false`, "false"},
-		"a list":                         {config.Plain, `["a",1,true]`, "a,1,true"},
-		"a list with separators":         {config.Plain, `["a,b","50%","%2C"]`, "a%2Cb,50%25,%252C"},
-		"an empty list":                  {config.Plain, `[]`, ""},
-		"a list with a list":             {config.Plain, `[["a"]]`, ""},
-		"a list with null":               {config.Plain, `["a",null]`, ""},
-		"an object":                      {config.Plain, `{"a":1}`, ""},
-		"null":                           {config.Plain, `null`, ""},
-		"missing":                        {config.Plain, ``, ""},
-		"an empty string":                {config.Plain, `""`, ""},
-		"a line break":                   {config.Plain, `"a\r\nX-Admin: 1"`, ""},
-		"a line break in a list":         {config.Plain, `["a","b\n"]`, ""},
-		"a zero byte":                    {config.Plain, `"a\u0000"`, ""},
-		"DEL":                            {config.Plain, `"a\u007f"`, ""},
-		"a space at the end":             {config.Plain, `"a "`, ""},
-		"json: a string":                 {config.JSON, `"a\nb<&>"`, `"a\nb<&>"`},
-		"json: an object":                {config.JSON, `{ "a" : [ 1.0, null ] }`, `{"a":[1.0,null]}`},
-		"json: null":                     {config.JSON, `null`, ""},
-		"json: missing":                  {config.JSON, ``, ""},
-		"base64: an object":              {config.Base64, `{ "a" : "~~?" }`, base64url(`{"a":"~~?"}`)},
-		"base64: a string with anything": {config.Base64, `"a\r\n\u0000"`, base64url(`"a\r\n\u0000"`)},
-		"base64: null":                   {config.Base64, `null`, ""},
+		"a string":                       {claim.Plain, `"alice"`, "alice"},
+		"a string of other letters":      {claim.Plain, `"Zoë"`, "Zoë"},
+		"a number as in the token":       {claim.Plain, `1.50e2`, "1.50e2"},
+		"a number beyond 2^53":           {claim.Plain, `9007199254740993`, "9007199254740993"},
+		"a boolean":                      {claim.Plain, `false`, "false"},
+		"a list":                         {claim.Plain, `["a",1,true]`, "a,1,true"},
+		"a list with separators":         {claim.Plain, `["a,b","50%","%2C"]`, "a%2Cb,50%25,%252C"},
+		"an empty list":                  {claim.Plain, `[]`, ""},
+		"a list with a list":             {claim.Plain, `[["a"]]`, ""},
+		"a list with null":               {claim.Plain, `["a",null]`, ""},
+		"an object":                      {claim.Plain, `{"a":1}`, ""},
+		"null":                           {claim.Plain, `null`, ""},
+		"missing":                        {claim.Plain, ``, ""},
+		"an empty string":                {claim.Plain, `""`, ""},
+		"a line break":                   {claim.Plain, `"a\r\nX-Admin: 1"`, ""},
+		"a line break in a list":         {claim.Plain, `["a","b\n"]`, ""},
+		"a zero byte":                    {claim.Plain, `"a\u0000"`, ""},
+		"DEL":                            {claim.Plain, `"a\u007f"`, ""},
+		"a space at the end":             {claim.Plain, `"a "`, ""},
+		"json: a string":                 {claim.JSON, `"a\nb<&>"`, `"a\nb<&>"`},
+		"json: an object":                {claim.JSON, `{ "a" : [ 1.0, null ] }`, `{"a":[1.0,null]}`},
+		"json: null":                     {claim.JSON, `null`, ""},
+		"json: missing":                  {claim.JSON, ``, ""},
+		"base64: an object":              {claim.Base64, `{ "a" : "~~?" }`, base64url(`{"a":"~~?"}`)},
+		"base64: a string with anything": {claim.Base64, `"a\r\n\u0000"`, base64url(`"a\r\n\u0000"`)},
+		"base64: null":                   {claim.Base64, `null`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, required := range []bool{false, true} {
 				conf := route(func(conf *config.Config) {
-					conf.ClaimHeaders = []config.ClaimHeader{{Header: "X-Claim", Claim: "x", Format: c.format, Required: required}}
+					conf.ClaimHeaders = []identity.ClaimHeader{{Name: "X-Claim", Claim: ref("x"), Format: c.format, Required: required}}
 				})
 				d := compile(t, conf).Decide(bearing(good(t, "x", c.value)))
 				edits, _ := d.Forward()
@@ -69,10 +70,10 @@ func TestClaimHeaders(t *testing.T) {
 
 func TestTheUpstreamGetsThePluginsValuesOnly(t *testing.T) {
 	conf := route(func(c *config.Config) {
-		c.ClaimHeaders = []config.ClaimHeader{
-			{Header: "X-Country", Claim: "/address/country"},
-			{Header: "X-Email", Claim: "email"},
-			{Header: "X-User-Id", Claim: "sub"},
+		c.ClaimHeaders = []identity.ClaimHeader{
+			{Name: "X-Country", Claim: ref("/address/country")},
+			{Name: "X-Email", Claim: ref("email")},
+			{Name: "X-User-Id", Claim: ref("sub")},
 		}
 		c.ClaimsHeader, c.TokenHeader, c.StripHeaders = "X-Claims", "X-Token", []string{"X-Role"}
 		c.ForwardToken = false

@@ -1,6 +1,17 @@
 package policy
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+)
+
+// Keys finds verification keys. Errors are those of [jwks.Provider.Key].
+type Keys interface {
+	Key(ctx context.Context, kid string, hasKid bool, alg string) (jwks.Key, error)
+	Generation(now time.Time) (uint64, bool)
+}
 
 // Request is what a decision may look at: one request as APISIX shows it. It
 // is read by one goroutine, and only until Decide returns.

@@ -11,10 +11,12 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
 // request is one request as APISIX would show it.
 type request struct {
+	ctx     context.Context // nil is Background
 	method  string
 	headers [][2]string
 	args    map[string][]string
@@ -22,7 +24,12 @@ type request struct {
 	asked   []string // the variables asked for
 }
 
-func (*request) Context() context.Context     { return context.Background() }
+func (r *request) Context() context.Context {
+	if r.ctx != nil {
+		return r.ctx
+	}
+	return context.Background()
+}
 func (r *request) Method() string             { return r.method }
 func (r *request) NumHeader() int             { return len(r.headers) }
 func (r *request) HeaderName(i int) []byte    { return []byte(r.headers[i][0]) }
@@ -63,7 +70,7 @@ func route(changes ...func(*config.Config)) *config.Config {
 			Issuer: tenant, JWKS: tenantSet(), Audience: []string{api}, Algorithms: allAsymmetric, SSLVerify: true,
 		}},
 		Leeway:       30 * time.Second,
-		TokenFrom:    []config.TokenSource{{Kind: config.FromHeader, Name: "authorization", Scheme: "Bearer"}},
+		TokenFrom:    []token.Source{{Kind: token.Header, Name: "authorization", Scheme: "Bearer"}},
 		ForwardToken: true,
 		Realm:        config.DefaultRealm,
 	}

@@ -11,6 +11,9 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 )
 
+// auth0MFA is the acr value by which Auth0 is asked for a second factor.
+const auth0MFA = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
+
 // checkStepUp asks for another authentication where this one was too weak or is
 // too old. The challenge names all that the route requires (RFC 9470 section 3).
 func (p *Policy) checkStepUp(s *subject) *refusal.Refusal {
@@ -26,10 +29,11 @@ func (p *Policy) checkStepUp(s *subject) *refusal.Refusal {
 	default:
 		return nil
 	}
-	return &refusal.Refusal{
-		Kind: refusal.StepUpRequired, Description: description,
-		ACRValues: strings.Join(p.conf.ACRValues, " "), MaxAge: p.conf.MaxAuthAge,
+	values := strings.Join(p.conf.ACRValues, " ")
+	if values == "" && p.conf.RequireMFA {
+		values = auth0MFA
 	}
+	return &refusal.Refusal{Kind: refusal.StepUpRequired, Description: description, ACRValues: values, MaxAge: p.conf.MaxAuthAge}
 }
 
 func (p *Policy) authenticatedLately(s *subject) bool {
@@ -51,7 +55,7 @@ func (p *Policy) checkSchema(s *subject) *refusal.Refusal {
 }
 
 func (p *Policy) checkRules(s *subject) *refusal.Refusal {
-	facts := rule.NewFacts(s.tok.Claims, func() rule.Request { return shown(s.req) }, s.now)
+	facts := rule.NewFacts(s.tok.Claims, func() rule.Request { return seenByRules(s.req) }, s.now)
 	for i, r := range p.conf.Rules {
 		err := r.Expression.Holds(facts)
 		switch {
@@ -69,8 +73,8 @@ func (p *Policy) checkRules(s *subject) *refusal.Refusal {
 	return nil
 }
 
-// shown is the request as rules see it.
-func shown(req Request) rule.Request {
+// seenByRules is the request as rules see it.
+func seenByRules(req Request) rule.Request {
 	headers := map[string][]string{}
 	for i := range req.NumHeader() {
 		name := strings.ToLower(string(req.HeaderName(i)))

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"slices"
@@ -15,105 +16,42 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
-// verify parses and verifies the token, or finds that this was done before; s
-// has it then.
-func (p *Policy) verify(s *subject) *refusal.Refusal {
-	known := p.look(s.found.Raw)
-	var untrusted *token.Untrusted
-	if known != nil {
-		untrusted = known.tok
+// checkForm parses the token, unless it was parsed and verified before.
+func (p *Policy) checkForm(s *subject) *refusal.Refusal {
+	if s.before = p.lookUp(s.found.Raw); s.before != nil {
+		s.tok = s.before.tok
 	} else {
 		var err error
 		runtime.Gosched() // let those go first whose tokens are known
-		if untrusted, err = token.Parse(s.found.Raw); err != nil {
+		if s.tok, err = token.Parse(s.found.Raw); err != nil {
 			return because(refusal.MalformedToken, err)
 		}
 	}
-	name := untrusted.String("iss")
-	iss := p.issuers[name]
-	// The algorithm and the type are an issuer's own; where the issuer is
-	// unknown, those of no issuer decide, and in the order of the contract.
-	if !p.anyIssuer(iss, func(i *issuer) bool { return slices.Contains(i.Algorithms, untrusted.Alg) }) {
-		return because(refusal.AlgNotAllowed, nil)
-	}
-	if !p.anyIssuer(iss, func(i *issuer) bool { return typFits(i.TokenProfile, untrusted.Typ) }) {
-		return because(refusal.TypNotAllowed, nil)
-	}
-	if iss == nil {
-		return because(refusal.UnknownIssuer, nil)
-	}
-	if known != nil && known.keys == iss.keys && known.stands(s.now) {
-		s.proof = known.proof
-		if r := p.verifyClaims(s, iss, untrusted); r != nil {
-			return r
-		}
-		s.tok = untrusted
-		return nil
-	}
-	check := iss.verifySignature
-	if p.cache != nil {
-		check = iss.verifyOnce
-	}
-	generation, r := check(s, untrusted)
-	if r != nil {
-		return r
-	}
-	if r := p.verifyClaims(s, iss, untrusted); r != nil {
-		return r
-	}
-	s.tok = untrusted
-	if iss.keys != nil && p.cache != nil {
-		times, _ := untrusted.Times() // they were read a moment ago
-		s.proof = proof{times, iss.keys, generation}
-		p.cache.tokens.Set(s.found.Raw, &verified{s.proof, untrusted})
-	}
+	s.issuer = p.issuers[s.tok.String("iss")]
 	return nil
 }
 
-// methods are looked up without the lock of jwt.GetSigningMethod.
-var methods = func() map[string]jwt.SigningMethod {
-	all := map[string]jwt.SigningMethod{}
-	for _, alg := range jwt.GetAlgorithms() {
-		if alg != "none" {
-			all[alg] = jwt.GetSigningMethod(alg)
-		}
+// checkAlgorithm: the algorithm and the type are an issuer's own; where the
+// issuer is unknown, those of no issuer decide, and in the order of the table.
+func (p *Policy) checkAlgorithm(s *subject) *refusal.Refusal {
+	if p.anyIssuer(s.issuer, func(i *issuer) bool { return slices.Contains(i.Algorithms, s.tok.Alg) }) {
+		return nil
 	}
-	return all
-}()
+	return because(refusal.AlgNotAllowed, nil)
+}
 
-// patience is a request's context that is made only for who waits: a deadline
-// has a timer, and hardly any request waits for a key.
-type patience struct{ req Request }
+func (p *Policy) checkType(s *subject) *refusal.Refusal {
+	if p.anyIssuer(s.issuer, func(i *issuer) bool { return typFits(i.TokenProfile, s.tok.Typ) }) {
+		return nil
+	}
+	return because(refusal.TypNotAllowed, nil)
+}
 
-func (p patience) Deadline() (time.Time, bool) { return p.req.Context().Deadline() }
-func (p patience) Done() <-chan struct{}       { return p.req.Context().Done() }
-func (p patience) Err() error                  { return p.req.Context().Err() }
-func (p patience) Value(key any) any           { return p.req.Context().Value(key) }
-
-// verifySignature tells which generation of keys proved it; 0 for a secret.
-func (i *issuer) verifySignature(s *subject, t *token.Untrusted) (uint64, *refusal.Refusal) {
-	method := methods[t.Alg]
-	if method == nil {
-		return 0, because(refusal.BadSignature, nil)
+func (p *Policy) checkIssuer(s *subject) *refusal.Refusal {
+	if s.issuer == nil {
+		return because(refusal.UnknownIssuer, nil)
 	}
-	if i.keys == nil {
-		// config keeps HS algorithms and public keys apart: t.Alg is an HS one.
-		for _, secret := range i.Secrets {
-			if method.Verify(t.SigningInput, t.Signature, secret.Value(s.now)) == nil {
-				return 0, nil
-			}
-		}
-		return 0, because(refusal.BadSignature, nil)
-	}
-	key, err := i.keys.Key(patience{s.req}, t.Kid, t.HasKid, t.Alg)
-	if err != nil {
-		return 0, keyRefusal(err)
-	}
-	runtime.Gosched() // as in verify: this is the most that a request costs
-	if method.Verify(t.SigningInput, t.Signature, key.Public) != nil {
-		return 0, because(refusal.BadSignature, nil)
-	}
-	return key.Generation, nil
+	return nil
 }
 
 // anyIssuer asks the token's own issuer, or, where it has none here, all.
@@ -127,34 +65,6 @@ func (p *Policy) anyIssuer(iss *issuer, ask func(*issuer) bool) bool {
 		}
 	}
 	return false
-}
-
-func (p *Policy) verifyClaims(s *subject, iss *issuer, tok *token.Untrusted) *refusal.Refusal {
-	switch err := tok.CheckTimes(s.now, p.conf.Leeway, p.conf.MaxTokenAge); {
-	case errors.Is(err, token.ErrExpired):
-		return because(refusal.Expired, nil)
-	case errors.Is(err, token.ErrNotYetValid):
-		return because(refusal.NotYetValid, nil)
-	case errors.Is(err, token.ErrTooOld):
-		return because(refusal.TooOld, nil)
-	case err != nil:
-		return because(refusal.MalformedToken, err)
-	}
-	if iss.TokenProfile == config.ProfileRFC9068 {
-		// RFC 9068 section 2.2; iss and aud have their own checks.
-		for _, name := range []string{"sub", "client_id", "jti"} {
-			if tok.String(name) == "" {
-				return because(refusal.MalformedToken, errors.New(name+" is missing"))
-			}
-		}
-		if _, there := tok.Claims["iat"]; !there {
-			return because(refusal.MalformedToken, errors.New("iat is missing"))
-		}
-	}
-	if !audienceFits(iss, tok) {
-		return because(refusal.BadAudience, nil)
-	}
-	return p.checkBinding(s, tok)
 }
 
 func typFits(profile config.TokenProfile, typ string) bool {
@@ -171,14 +81,112 @@ func typFits(profile config.TokenProfile, typ string) bool {
 	return false
 }
 
-func keyRefusal(err error) *refusal.Refusal {
-	if unavailable := (*jwks.UnavailableError)(nil); errors.As(err, &unavailable) {
+// lazyContext creates the request's context on first use. A deadline starts a
+// timer, and most requests find their key in memory and never wait.
+type lazyContext struct{ req Request }
+
+func (c lazyContext) Deadline() (time.Time, bool) { return c.req.Context().Deadline() }
+func (c lazyContext) Done() <-chan struct{}       { return c.req.Context().Done() }
+func (c lazyContext) Err() error                  { return c.req.Context().Err() }
+func (c lazyContext) Value(key any) any           { return c.req.Context().Value(key) }
+
+var _ context.Context = lazyContext{}
+
+// checkKeys asks for the key, unless what was proved before still holds. Every
+// request waits for itself: one that gives up fails no other.
+func (p *Policy) checkKeys(s *subject) *refusal.Refusal {
+	keys := s.issuer.keys
+	if keys == nil {
+		return nil // the secrets are in the configuration
+	}
+	if s.before != nil && s.before.keys == keys && s.before.stands(s.now) {
+		s.proof, s.proven = s.before.proof, true
+		return nil
+	}
+	s.key, s.keyErr = keys.Key(lazyContext{s.req}, s.tok.Kid, s.tok.HasKid, s.tok.Alg)
+	if unavailable, ok := errors.AsType[*jwks.UnavailableError](s.keyErr); ok {
 		return &refusal.Refusal{Kind: refusal.KeysUnavailable, RetryAfter: unavailable.RetryAfter}
 	}
-	if errors.Is(err, jwks.ErrUnknownKey) {
+	return nil
+}
+
+func (p *Policy) checkKey(s *subject) *refusal.Refusal {
+	switch {
+	case s.keyErr == nil:
+		return nil
+	case errors.Is(s.keyErr, jwks.ErrUnknownKey):
 		return because(refusal.UnknownKey, nil)
 	}
-	return because(refusal.Internal, err)
+	return because(refusal.Internal, s.keyErr)
+}
+
+// methods are looked up without the lock of jwt.GetSigningMethod.
+var methods = func() map[string]jwt.SigningMethod {
+	all := map[string]jwt.SigningMethod{}
+	for _, alg := range jwt.GetAlgorithms() {
+		if alg != "none" {
+			all[alg] = jwt.GetSigningMethod(alg)
+		}
+	}
+	return all
+}()
+
+func (p *Policy) checkSignature(s *subject) *refusal.Refusal {
+	method := methods[s.tok.Alg]
+	switch {
+	case s.proven:
+		return nil
+	case method == nil:
+		return because(refusal.BadSignature, nil)
+	case s.issuer.keys == nil:
+		// config keeps HS algorithms and public keys apart: the token's is an
+		// HS one.
+		for _, secret := range s.issuer.Secrets {
+			if method.Verify(s.tok.SigningInput, s.tok.Signature, secret.Value(s.now)) == nil {
+				return nil
+			}
+		}
+		return because(refusal.BadSignature, nil)
+	}
+	// Whoever waited for the key may find that another request did the rest.
+	if again := p.lookUp(s.found.Raw); again != nil && again.keys == s.issuer.keys && again.generation == s.key.Generation {
+		s.tok, s.proof, s.proven = again.tok, again.proof, true
+		return nil
+	}
+	runtime.Gosched() // as in checkForm: this is the most that a request costs
+	if method.Verify(s.tok.SigningInput, s.tok.Signature, s.key.Public) != nil {
+		return because(refusal.BadSignature, nil)
+	}
+	times, _ := s.tok.Times() // dates that cannot be read have the next check
+	s.proof = proof{times, s.issuer.keys, s.key.Generation}
+	return nil
+}
+
+// checkDates holds exp, nbf and iat against the clock, and the claims that RFC
+// 9068 section 2.2 requires; iss and aud have their own checks.
+func (p *Policy) checkDates(s *subject) *refusal.Refusal {
+	switch err := s.tok.CheckTimes(s.now, p.conf.Leeway, p.conf.MaxTokenAge); {
+	case errors.Is(err, token.ErrExpired):
+		return because(refusal.Expired, nil)
+	case errors.Is(err, token.ErrNotYetValid):
+		return because(refusal.NotYetValid, nil)
+	case errors.Is(err, token.ErrTooOld):
+		return because(refusal.TooOld, nil)
+	case err != nil:
+		return because(refusal.MalformedToken, err)
+	}
+	if s.issuer.TokenProfile != config.ProfileRFC9068 {
+		return nil
+	}
+	for _, name := range []string{"sub", "client_id", "jti"} {
+		if s.tok.String(name) == "" {
+			return because(refusal.MalformedToken, errors.New(name+" is missing"))
+		}
+	}
+	if _, there := s.tok.Claims["iat"]; !there {
+		return because(refusal.MalformedToken, errors.New("iat is missing"))
+	}
+	return nil
 }
 
 func because(kind refusal.Kind, cause error) *refusal.Refusal {

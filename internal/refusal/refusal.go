@@ -156,18 +156,9 @@ type Style struct {
 	Realm            string // printable ASCII without " and \
 	Format           Format
 	ResourceMetadata string // URL for challenges (RFC 9728 section 5.1); "" is none
-	DPoP             DPoP
+	DPoP             bool   // tokens with the scheme DPoP are taken (RFC 9449)
+	NoBearer         bool   // and none with the scheme Bearer
 }
-
-// DPoP says which token schemes a route takes (RFC 9449).
-type DPoP uint8
-
-// The values of DPoP.
-const (
-	DPoPOff      DPoP = iota // Bearer
-	DPoPAllowed              // both
-	DPoPRequired             // DPoP alone
-)
 
 // DPoPAlgorithms are those a proof may be signed with, as the challenge's algs
 // names them (RFC 9449 section 7.1).
@@ -243,19 +234,22 @@ func (r Refusal) challenge(row *row, s Style, status int, description string) st
 	}
 	rest := ` realm="` + s.Realm + `"` + params.String()
 	withDPoP := "DPoP" + rest
-	if s.DPoP != DPoPOff {
+	if s.DPoP {
 		withDPoP += `, algs="` + DPoPAlgorithms + `"`
 	}
 	switch {
-	case row.challenge == dpop, s.DPoP == DPoPRequired, r.DPoP:
+	case row.challenge == dpop, s.NoBearer, r.DPoP:
 		return withDPoP
-	case s.DPoP == DPoPAllowed && row.code == "":
+	case s.DPoP && row.code == "":
 		return "Bearer" + rest + ", " + withDPoP
 	}
 	return "Bearer" + rest
 }
 
-// code is the error code of the challenge and the body.
+// Code is the error code of the challenge (RFC 6750 section 3.1); "" for a bare
+// one.
+func (r Refusal) Code() string { return r.code(r.Kind.row()) }
+
 func (r Refusal) code(row *row) string {
 	if r.Kind == DPoPFailed && r.BadProof {
 		return "invalid_dpop_proof"

@@ -20,7 +20,7 @@ const (
 // Source is a place a token may be in.
 type Source struct {
 	Kind   SourceKind
-	Name   string // header names in lower case
+	Name   string // of a header as [fold.Name] writes it, a cookie or an argument
 	Scheme string // of a header; "" for a bare token
 }
 
@@ -38,12 +38,21 @@ type Found struct {
 	Source Source
 }
 
-// ErrMultiple means that a request holds a token in more than one place, or a
-// place of a token twice: whoever reads it after us might take the other.
-var ErrMultiple = errors.New("more than one token")
+// The errors of [Extract].
+var (
+	// ErrMultiple means that a request holds a token in more than one place,
+	// or a place of a token twice: whoever reads it after us might take the
+	// other.
+	ErrMultiple = errors.New("more than one token")
+	// ErrUnclear means that a header names a scheme that the route reads, and
+	// is not just that scheme, one space and a token: whoever reads it after
+	// us might find a token where we do not.
+	ErrUnclear = errors.New("a header that is not just a scheme, one space and a token")
+)
 
 // Extract finds the one token of a request. A header with another scheme, and
-// an empty value, count as none.
+// an empty value, count as none. A header's name counts with "_" for "-" too.
+// The error is [ErrMultiple] or [ErrUnclear].
 func Extract(sources []Source, req Places) (Found, error) {
 	var found Found
 	for _, s := range sources {
@@ -62,13 +71,13 @@ func Extract(sources []Source, req Places) (Found, error) {
 	return found, nil
 }
 
-// read costs no memory for a token in a header: most requests end with it.
+// read allocates nothing for a token in a header: most requests end with it.
 func (s Source) read(req Places) (string, error) {
 	value, count := "", 0
 	switch s.Kind {
 	case Header:
 		for i := range req.NumHeader() {
-			if fold.Equal(req.HeaderName(i), s.Name) {
+			if fold.Alike(req.HeaderName(i), s.Name) {
 				value = req.HeaderValue(i)
 				count++
 			}
@@ -94,11 +103,76 @@ func (s Source) read(req Places) (string, error) {
 	case count == 0 || s.Scheme == "":
 		return value, nil
 	}
-	scheme, rest, _ := strings.Cut(value, " ")
-	if !strings.EqualFold(scheme, s.Scheme) {
+	return credentials(value, s.Scheme)
+}
+
+// credentials reads the token of one scheme from a header's value (RFC 9110
+// section 11.4). Other schemes have none. A value that names the scheme as a
+// word in any other way than at its start with one space behind it is unclear,
+// and so is one with another credential: nginx passes a leading tab on and
+// upstreams trim it, and some split at commas or any white space, or look for
+// the scheme within the text.
+func credentials(value, scheme string) (string, error) {
+	name, rest, spaced := strings.Cut(value, " ")
+	ours := spaced && strings.EqualFold(name, scheme)
+	switch {
+	case ours && isOne(rest), isWord(name) && !ours && isOne(rest):
+		if !ours {
+			rest = ""
+		}
+		return rest, nil
+	case ours && strings.Trim(rest, " ") == "":
+		return "", nil // the scheme alone
+	case ours && (rest[0] == ' ' || hasCredential(rest) || hasWord(rest, scheme)), !ours && hasWord(value, scheme):
+		return "", ErrUnclear
+	case !ours:
 		return "", nil
 	}
-	return strings.TrimLeft(rest, " "), nil
+	return rest, nil // no token has a space in it; that is for Parse to say
+}
+
+// isOne reports whether nothing in s separates it into several texts.
+func isOne(s string) bool {
+	// IndexByte is many times as fast as ContainsAny for a token's length.
+	return strings.IndexByte(s, ' ') < 0 && strings.IndexByte(s, '\t') < 0 && strings.IndexByte(s, ',') < 0
+}
+
+// hasWord reports whether a text has a scheme's name in it, whatever is before
+// and behind it.
+func hasWord(s, scheme string) bool {
+	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r >= 0x80 || !isWordByte(byte(r)) }) {
+		if strings.EqualFold(word, scheme) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasCredential reports whether a comma in s is followed by what looks like a
+// scheme and its parameters.
+func hasCredential(s string) bool {
+	for i, part := range strings.Split(s, ",") {
+		name, _, spaced := strings.Cut(strings.Trim(part, " \t"), " ")
+		if i > 0 && spaced && isWord(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// isWord reports whether s is a token of RFC 9110 section 5.6.2, as the names
+// of schemes are.
+func isWord(s string) bool {
+	for i := range len(s) {
+		if !isWordByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // cookie reads one pair as browsers and most servers do: white space around
