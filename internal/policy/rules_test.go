@@ -51,6 +51,10 @@ func TestStepUp(t *testing.T) {
 	if r := d.Refusal(); r.ACRValues != "gold silver" || r.MaxAge != 5*time.Minute {
 		t.Errorf("the challenge does not name all that is required: %+v", r)
 	}
+	d = compile(t, route(mfa)).Decide(bearing(good(t)))
+	if r := d.Refusal(); r.ACRValues != "http://schemas.openid.net/pape/policies/2007/06/multi-factor" {
+		t.Errorf("the challenge does not say how to ask Auth0 for a second factor: %+v", r)
+	}
 }
 
 func rules(all ...config.Rule) func(*config.Config) {
