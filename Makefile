@@ -21,7 +21,7 @@ COMPOSE_ANY_KEY = ADMIN_KEY=$${ADMIN_KEY:-unused} $(COMPOSE) --profile cmd
 ADMIN_KEY_NOW = $${ADMIN_KEY:-$$(sed -n 's/^ADMIN_KEY=//p' .env 2>/dev/null | tail -n 1)}
 # make up PROFILE=cmd adds the APISIX that starts the runner itself.
 PROFILE   ?=
-UP         = $(COMPOSE) $(if $(PROFILE),--profile $(PROFILE))
+UP         = $(COMPOSE)$(if $(PROFILE), --profile $(PROFILE))
 # Compose v1 has no --wait: there, bin/playground demo alone does the waiting.
 WAIT       = $(if $(filter compose,$(COMPOSE)),--wait --wait-timeout 60)
 PORTS      = $(if $(filter cmd,$(PROFILE)),--gateway http://127.0.0.1:19080 --admin http://127.0.0.1:19180)
