@@ -122,17 +122,22 @@ func (d *demo) prepare(ctx context.Context, s *site, issuer remoteIssuer) error 
 	return nil
 }
 
-// protects tells by an error why a request without a token is not refused as it
-// must be. A new route is 404 until every worker knows it, and a runner that
-// does not listen yet is 503.
+// protects asks every route without a token. Its error is the first answer that
+// is not the one to expect: a new route is 404 until the gateway knows it, and
+// a runner that does not listen yet is 503.
 func (s *site) protects(ctx context.Context) error {
-	bare := step{path: "/api/me", status: http.StatusUnauthorized}
-	got, err := bare.send(ctx, s.gateway)
-	if err != nil {
-		return fmt.Errorf("the gateway: %w", err)
-	}
-	if got != bare.expected() {
-		return fmt.Errorf("the gateway answered %s to a request without a token, and not %s", got, bare.expected())
+	for _, bare := range []step{
+		{path: "/api/me", status: http.StatusUnauthorized},
+		{path: "/orders/1", status: http.StatusUnauthorized},
+		{path: "/public/news", status: http.StatusOK},
+	} {
+		got, err := bare.send(ctx, s.gateway)
+		if err != nil {
+			return fmt.Errorf("the gateway: %w", err)
+		}
+		if got != bare.expected() {
+			return fmt.Errorf("the gateway answered %s to GET %s without a token, and not %s", got, bare.path, bare.expected())
+		}
 	}
 	return nil
 }
@@ -150,6 +155,9 @@ func until(ctx context.Context, stage func(context.Context) error) error {
 		}
 		if ctx.Err() == nil || last == nil {
 			last = err
+		}
+		if ctx.Err() != nil {
+			return last
 		}
 		select {
 		case <-ctx.Done():
