@@ -1,6 +1,7 @@
-// Command playground shows the runner at work without APISIX: a local issuer,
-// an echo upstream and a gateway double around the real runner process. It is
-// for trying and testing; it must never be in the product's image.
+// Command playground shows the runner at work: without APISIX, by a local
+// issuer, an echo upstream and a double of APISIX 3.18 around the real runner
+// process; and, as demo, on a gateway that runs already. It is for trying and
+// testing; it must never be in the product's image.
 package main
 
 import (
@@ -36,7 +37,7 @@ func command() *cobra.Command {
 	var tour tour
 	root := &cobra.Command{
 		Use:           "playground",
-		Short:         "Show the runner at work: issuer, upstream, gateway double and the real runner",
+		Short:         "Show the runner at work without APISIX: issuer, upstream, a double of " + doubled + " and the real runner",
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -46,7 +47,7 @@ func command() *cobra.Command {
 	}
 	root.Flags().StringVar(&tour.binary, "runner", "bin/go-runner", "the runner's binary")
 	root.Flags().BoolVar(&tour.once, "once", false, "send the requests, check every answer, and end")
-	root.AddCommand(issuerCommand(), upstreamCommand(), gatewayCommand(), healthCommand())
+	root.AddCommand(issuerCommand(), upstreamCommand(), gatewayCommand(), demoCommand(), healthCommand())
 	return root
 }
 
@@ -98,7 +99,7 @@ func gatewayCommand() *cobra.Command {
 	var opt gateway.Options
 	var runner string
 	cmd := &cobra.Command{
-		Use: "gateway", Short: "A double of APISIX that speaks its wire protocol", Args: cobra.NoArgs,
+		Use: "gateway", Short: "A double of " + doubled + " that speaks its wire protocol", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opt.Cmd = strings.Fields(runner)
 			opt.Log = cmd.ErrOrStderr()

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/issuer"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/upstream"
@@ -25,10 +24,10 @@ type step struct {
 	seen    map[string]string // identity headers at the upstream; "" is none
 }
 
-func (t *tour) steps() ([]step, error) {
+func (s *site) steps(ctx context.Context) ([]step, error) {
 	var failed error
 	bearer := func(r issuer.MintRequest) [2]string {
-		token, err := t.issuer.Mint(r)
+		token, err := s.mint(ctx, r)
 		failed = errors.Join(failed, err)
 		return [2]string{"Authorization", "Bearer " + token}
 	}
@@ -108,11 +107,27 @@ func (s step) sent() string {
 	return text
 }
 
+// show prints every request as a command to try, with the answer to expect.
+func (s *site) show(ctx context.Context, out io.Writer) error {
+	steps, err := s.steps(ctx)
+	if err != nil {
+		return err
+	}
+	for _, step := range steps {
+		fmt.Fprintf(out, "# %s\n%s\n# expect: %s\n\n", step.title, step.curl(s.gateway), step.expected())
+	}
+	return nil
+}
+
 // check sends every request and compares the answers.
-func (t *tour) check(ctx context.Context, out io.Writer, steps []step) error {
+func (s *site) check(ctx context.Context, out io.Writer) error {
+	steps, err := s.steps(ctx)
+	if err != nil {
+		return err
+	}
 	failed := 0
-	for _, s := range steps {
-		got, err := s.send(ctx, t.gateway.URL())
+	for _, step := range steps {
+		got, err := step.send(ctx, s.gateway)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -120,13 +135,13 @@ func (t *tour) check(ctx context.Context, out io.Writer, steps []step) error {
 			got = "no answer: " + err.Error()
 		}
 		verdict := "PASS"
-		if got != s.expected() {
+		if got != step.expected() {
 			verdict = "FAIL"
 			failed++
 		}
-		fmt.Fprintf(out, "%s  %s\n      GET %s%s -> %s\n", verdict, s.title, s.path, s.sent(), got)
+		fmt.Fprintf(out, "%s  %s\n      GET %s%s -> %s\n", verdict, step.title, step.path, step.sent(), got)
 		if verdict == "FAIL" {
-			fmt.Fprintf(out, "      expected %s\n", s.expected())
+			fmt.Fprintf(out, "      expected %s\n", step.expected())
 		}
 	}
 	fmt.Fprintf(out, "\n%d passed, %d failed\n", len(steps)-failed, failed)
@@ -138,7 +153,7 @@ func (t *tour) check(ctx context.Context, out io.Writer, steps []step) error {
 
 // send describes the answer as expected does.
 func (s step) send(ctx context.Context, gateway string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, gateway+s.path, nil)
 	if err != nil {

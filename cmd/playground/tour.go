@@ -14,6 +14,9 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/upstream"
 )
 
+// doubled is what the gateway double behaves like.
+const doubled = "APISIX 3.18"
+
 // tour is the whole job on one machine.
 type tour struct {
 	binary string // the runner's
@@ -41,20 +44,17 @@ func (t *tour) run(ctx context.Context, out, log io.Writer) (err error) {
 	if err := t.startServers(socket, dir); err != nil {
 		return err
 	}
-	if err := t.putRoutes(ctx); err != nil {
+	site := t.site()
+	if err := site.putRoutes(ctx); err != nil {
 		return err
 	}
-	steps, err := t.steps()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "issuer   %s\nupstream %s\ngateway  %s (Admin API %s)\nrunner   %s on %s\n\n",
-		t.issuer.URL(), t.upstream.URL(), t.gateway.URL(), t.gateway.AdminURL(), t.binary, socket)
+	fmt.Fprintf(out, "issuer   %s\nupstream %s\ngateway  %s (Admin API %s)\n         a double of %s, not APISIX itself; make up starts the real one\nrunner   %s on %s\n\n",
+		t.issuer.URL(), t.upstream.URL(), t.gateway.URL(), t.gateway.AdminURL(), doubled, t.binary, socket)
 	if t.once {
-		return t.check(ctx, out, steps)
+		return site.check(ctx, out)
 	}
-	for _, s := range steps {
-		fmt.Fprintf(out, "# %s\n%s\n# expect: %s\n\n", s.title, s.curl(t.gateway.URL()), s.expected())
+	if err := site.show(ctx, out); err != nil {
+		return err
 	}
 	fmt.Fprintln(out, "The tokens are good for an hour. Ctrl-C ends it.")
 	select {
@@ -62,6 +62,14 @@ func (t *tour) run(ctx context.Context, out, log io.Writer) (err error) {
 		return nil
 	case <-runner.ended:
 		return errors.New("the runner ended by itself")
+	}
+}
+
+// site is what was started here.
+func (t *tour) site() *site {
+	return &site{
+		gateway: t.gateway.URL(), admin: t.gateway.AdminURL(), issuer: t.issuer.URL(), node: t.upstream.Node(),
+		mint: func(_ context.Context, r issuer.MintRequest) (string, error) { return t.issuer.Mint(r) },
 	}
 }
 

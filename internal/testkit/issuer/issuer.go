@@ -32,7 +32,6 @@ type Issuer struct {
 
 	mu          sync.Mutex
 	generations []*generation // previous, current, next
-	serial      int           // of generations[0], for its kids
 	revoked     bool          // previous left the set
 	faults      map[string]Fault
 	counters    Counters
@@ -111,7 +110,6 @@ func (i *Issuer) Rotate() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.generations = append(i.generations[1:], fresh)
-	i.serial++
 	i.revoked = false
 	return nil
 }

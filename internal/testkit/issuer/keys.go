@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"math/big"
 	"strings"
 	"sync"
@@ -36,12 +35,13 @@ var curves = map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": ellipt
 
 // generation is the keys that are rotated together, one for each family.
 type generation struct {
+	name        string // random, and part of every kid of it
 	signers     map[string]crypto.Signer
 	certificate []byte // DER, of the RSA key: Auth0 publishes one
 }
 
 func newGeneration() (*generation, error) {
-	g := &generation{signers: map[string]crypto.Signer{}}
+	g := &generation{name: rand.Text(), signers: map[string]crypto.Signer{}}
 	for alg, curve := range curves {
 		g.signers[alg] = forge.NewEC(curve)
 	}
@@ -86,7 +86,7 @@ func (i *Issuer) SigningKeys() []SigningKey {
 	var keys []SigningKey
 	i.eachPublished(func(which int, family, alg string) {
 		keys = append(keys, SigningKey{
-			Kid: i.kid(which, family, alg), Alg: alg,
+			Kid: i.generations[which].kid(family, alg), Alg: alg,
 			Generation: generationNames[which], Private: i.generations[which].signers[family],
 		})
 	})
@@ -99,7 +99,7 @@ func (i *Issuer) keySet() map[string]any {
 	defer i.mu.Unlock()
 	keys := []any{}
 	i.eachPublished(func(which int, family, alg string) {
-		keys = append(keys, i.generations[which].jwk(i.kid(which, family, alg), family, alg))
+		keys = append(keys, i.generations[which].jwk(family, alg))
 	})
 	return map[string]any{"keys": keys}
 }
@@ -121,17 +121,19 @@ func (i *Issuer) eachPublished(visit func(which int, family, alg string)) {
 	}
 }
 
-// kid names a key for alg; the lock is held.
-func (i *Issuer) kid(which int, family, alg string) string {
-	name := strings.ToLower(family)
+// kid names a key for alg. Names never come again, not even in a new process:
+// a verifier that kept the keys of an earlier one must notice that it does not
+// know this key, and ask for it.
+func (g *generation) kid(family, alg string) string {
+	kind := strings.ToLower(family)
 	if family == rsaFamily && alg != "RS256" {
-		name = "rsa-any"
+		kind = "rsa-any"
 	}
-	return fmt.Sprintf("%s-%d", name, i.serial+which)
+	return kind + "-" + g.name
 }
 
-func (g *generation) jwk(kid, family, alg string) map[string]any {
-	key := forge.JWK(g.signers[family], "kid", kid, "use", "sig", "alg", alg)
+func (g *generation) jwk(family, alg string) map[string]any {
+	key := forge.JWK(g.signers[family], "kid", g.kid(family, alg), "use", "sig", "alg", alg)
 	if family == rsaFamily && alg != "" {
 		thumbprint := sha1.Sum(g.certificate) // RFC 7517 section 4.8 names SHA-1
 		key["x5t"] = forge.Base64URL(thumbprint[:])

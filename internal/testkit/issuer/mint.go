@@ -110,9 +110,10 @@ func (i *Issuer) signingKey(r MintRequest) (key any, kid string, err error) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	g := i.generations[which]
+	named := i.generations[which]
+	signs := named
 	if rogue != nil {
-		g = rogue
+		signs = rogue
 	}
-	return g.signers[family], i.kid(which, family, alg), nil
+	return signs.signers[family], named.kid(family, alg), nil
 }
