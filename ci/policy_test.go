@@ -135,9 +135,7 @@ func (r route) dpopProof(token, path, jti string) string {
 }
 
 func TestDPoP(t *testing.T) {
-	point := ecJWK(ownEC, "")
-	canonical := fmt.Sprintf(`{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, point["x"], point["y"])
-	bound := claims(map[string]any{"cnf": map[string]any{"jkt": b64.EncodeToString(digest(canonical))}})
+	bound := boundToOwnEC()
 	required := newRoute(t, identityOwn.with(policy{"dpop": "require", "forward_token": false}))
 	allowed := newRoute(t, identityOwn.with(policy{"dpop": "allow"}))
 	send := func(proof string) request {
