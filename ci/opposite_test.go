@@ -15,9 +15,7 @@ import (
 // them be judged by the other's policy.
 func TestOppositePolicies(t *testing.T) {
 	run(t, "no request is judged by the other route's policy", func(t *testing.T) {
-		if under.restart == nil {
-			t.Skip("not run: set RESTART to a shell command that kills and restarts the runner")
-		}
+		needRestart(t)
 		token := claims(map[string]any{"scope": "one"})
 		takes := newRoute(t, identityOwn.with(policy{"required_scopes": []string{"one"}}))
 		refuses := newRoute(t, identityOwn.with(policy{"required_scopes": []string{"two"}}))

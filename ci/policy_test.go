@@ -131,7 +131,7 @@ func (r route) dpopProof(token, path, jti string) string {
 }
 
 func TestDPoP(t *testing.T) {
-	bound := claims(map[string]any{"cnf": map[string]any{"jkt": forge.Thumbprint(ownEC)}})
+	bound := boundToOwnEC()
 	required := newRoute(t, identityOwn.with(policy{"dpop": "require", "forward_token": false}))
 	allowed := newRoute(t, identityOwn.with(policy{"dpop": "allow"}))
 	send := func(proof string) request {

@@ -2,6 +2,7 @@ package ci_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 // request is one request to a route.
 type request struct {
 	method  string // "" is GET
+	host    string // the Host header of a request that is written by hand; "" is the gateway's
 	path    string // below the route's prefix; "" is /x
 	query   string
 	token   string // into Authorization as a bearer token; "" is none
@@ -138,7 +140,7 @@ func (r route) sendRaw(t testing.TB, req request, extra ...string) answer {
 	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	lines := []string{req.methodOr() + " " + r.target(req) + " HTTP/1.1", "Host: " + u.Host, "Connection: close"}
+	lines := []string{req.methodOr() + " " + r.target(req) + " HTTP/1.1", "Host: " + cmp.Or(req.host, u.Host), "Connection: close"}
 	for _, h := range req.allHeaders() {
 		lines = append(lines, h[0]+": "+h[1])
 	}

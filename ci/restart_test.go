@@ -16,9 +16,7 @@ import (
 // token of a configuration may name another configuration of the new process.
 func TestRestart(t *testing.T) {
 	run(t, "killed under load, it comes back by itself", func(t *testing.T) {
-		if under.restart == nil {
-			t.Skip("not run: set RESTART to a shell command that kills and restarts the runner")
-		}
+		needRestart(t)
 		r, twin := newRoute(t, identityOwn), newRoute(t, identityOwn)
 		l := startLoad(4, []shot{
 			orAway(good("good", r, goodToken(), subject)),

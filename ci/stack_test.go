@@ -267,32 +267,8 @@ func envOr(name, otherwise string) string {
 	return otherwise
 }
 
-// restartCommand is RESTART, or the compose project's own way where its
-// service runner is up; nil where there is neither.
-func restartCommand() func() error {
-	command := os.Getenv("RESTART")
-	for _, compose := range []string{"docker compose", "docker-compose"} {
-		if command != "" {
-			break
-		}
-		out, err := shell(compose + " ps --services --filter status=running")
-		if err == nil && strings.Contains("\n"+string(out), "\nrunner\n") {
-			command = compose + " restart -t 0 runner"
-		}
-	}
-	if command == "" {
-		return nil
-	}
-	return func() error {
-		if out, err := shell(command); err != nil {
-			return fmt.Errorf("%s: %w\n%s", command, err, out)
-		}
-		return nil
-	}
-}
-
 func shell(command string) ([]byte, error) {
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = ".."
-	return cmd.Output()
+	return cmd.CombinedOutput()
 }

@@ -29,11 +29,13 @@ func (req *request) stop(s *a6.Stop) *answer {
 	return &answer{status: status, body: s.Body}
 }
 
+// rewrite is in the order of APISIX's ext-plugin/init.lua. Arguments reach
+// upstream_uri only where a path was sent with them.
 func (req *request) rewrite(r *a6.Rewrite) {
 	for _, entry := range r.Headers {
-		req.headers.set(entry.Name, entry.Value)
+		req.setHeader(entry)
 		if strings.EqualFold(entry.Name, "host") {
-			req.upstreamHost, req.hostSet = entry.Value, true
+			req.upstreamHost = entry.Value
 		}
 	}
 	if len(r.Body) > 0 {
@@ -42,41 +44,45 @@ func (req *request) rewrite(r *a6.Rewrite) {
 	}
 	req.response.answerHeaders(r.RespHeaders, notOnRewrite)
 	if len(r.Args) > 0 {
-		req.query = parseArgs(req.query).rewrite(r.Args).String()
-		req.argsChanged = true
+		args := parseArgs(req.query)
+		args.rewrite(r.Args)
+		req.setArgs(args.String())
 	}
 	if r.Path != "" {
 		req.upstreamURI = withQuery(escapePath(r.Path), req.query)
 	}
 }
 
-// shownPath is the decoded path, or the one an earlier plugin put in its
-// place.
+// setArgs is ngx.req.set_uri_args: from now on nginx makes the target of
+// path and arguments and no longer takes the client's own bytes.
+func (req *request) setArgs(query string) {
+	req.query, req.argsSet = query, true
+}
+
+// shownPath is the decoded path, or what an earlier plugin put into
+// upstream_uri, whose arguments become the request's own.
 func (req *request) shownPath() string {
 	if req.upstreamURI == "" {
 		return req.path
 	}
-	path, _, _ := strings.Cut(req.upstreamURI, "?")
+	path, query, there := strings.Cut(req.upstreamURI, "?")
+	if there {
+		req.setArgs(query)
+	}
 	return path
 }
 
-// upstreamTarget is the request line's target for the upstream: the client's
-// own bytes unless a plugin changed something.
+// upstreamTarget is the request line's target for the upstream: upstream_uri
+// where a plugin wrote it, whatever became of the arguments since, else the
+// client's own bytes, or what nginx makes of the path where arguments were set.
 func (req *request) upstreamTarget() string {
 	switch {
 	case req.upstreamURI != "":
-		path, _, _ := strings.Cut(req.upstreamURI, "?")
-		return withQuery(path, req.query)
-	case req.argsChanged:
+		return req.upstreamURI
+	case !req.argsSet && strings.HasPrefix(req.target, "/"):
+		return req.target
+	case strings.Contains(req.rawPath, "%"):
 		return withQuery(escapePath(req.path), req.query)
 	}
-	target, _, _ := strings.Cut(req.target, "#")
-	return target
-}
-
-func withQuery(path, query string) string {
-	if query == "" {
-		return path
-	}
-	return path + "?" + query
+	return withQuery(req.path, req.query)
 }

@@ -1,84 +1,108 @@
 package gateway
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
 )
 
-// args are query arguments, decoded, those of one name together.
-type args []a6.Entry
+// args are query arguments, decoded, by name. As in the Lua table that APISIX
+// keeps them in, the values of one name are in order and the names are not.
+type args map[string][]a6.Entry
 
-// parseArgs reads a query string as ngx.req.get_uri_args() does: the first 100
-// pairs, `+` is a space, a bare name has no value, an empty name is skipped.
+// parseArgs reads a query string as ngx.req.get_uri_args(0) does: all pairs,
+// `+` is a space, a bare name has no value, an empty name is skipped.
 func parseArgs(query string) args {
-	var order []string
-	grouped := map[string]args{}
-	count := 0
+	all := args{}
 	for pair := range strings.SplitSeq(query, "&") {
 		rawName, rawValue, valued := strings.Cut(pair, "=")
-		name := unescapeArg(rawName)
-		if name == "" {
-			continue
+		if name := unescapeArg(rawName); name != "" {
+			all[name] = append(all[name], a6.Entry{Name: name, Value: unescapeArg(rawValue), HasValue: valued})
 		}
-		if count++; count > shownEntries {
-			break
-		}
-		if _, seen := grouped[name]; !seen {
-			order = append(order, name)
-		}
-		entry := a6.Entry{Name: name, Value: unescapeArg(rawValue), HasValue: valued}
-		grouped[name] = append(grouped[name], entry)
 	}
-	var all args
-	for _, name := range order {
-		all = append(all, grouped[name]...)
+	return all
+}
+
+// entries are what a runner is shown of them.
+func (a args) entries() []a6.Entry {
+	var all []a6.Entry
+	for _, values := range a {
+		all = append(all, values...)
 	}
 	return all
 }
 
 // rewrite applies a Rewrite's arguments: without a value all of a name go, the
 // first value replaces them, later ones are added.
-func (a args) rewrite(entries []a6.Entry) args {
+func (a args) rewrite(entries []a6.Entry) {
 	changed := map[string]bool{}
 	for _, entry := range entries {
-		if !entry.HasValue || !changed[entry.Name] {
-			a = a.without(entry.Name)
-		}
-		if entry.HasValue {
-			a = append(a, entry)
+		switch {
+		case !entry.HasValue:
+			delete(a, entry.Name)
+		case changed[entry.Name]:
+			a[entry.Name] = append(a[entry.Name], entry)
+		default:
+			a[entry.Name] = []a6.Entry{entry}
 			changed[entry.Name] = true
 		}
 	}
-	return a
 }
 
-func (a args) without(name string) args {
-	kept := args{}
-	for _, entry := range a {
-		if entry.Name != name {
-			kept = append(kept, entry)
-		}
-	}
-	return kept
-}
-
+// String is the query string that ngx.req.set_uri_args makes of them.
 func (a args) String() string {
-	pairs := make([]string, len(a))
-	for i, entry := range a {
-		pairs[i] = escapeArg(entry.Name)
+	var pairs []string
+	for _, entry := range a.entries() {
+		pair := escapeArg(entry.Name)
 		if entry.HasValue {
-			pairs[i] += "=" + escapeArg(entry.Value)
+			pair += "=" + escapeArg(entry.Value)
 		}
+		pairs = append(pairs, pair)
 	}
 	return strings.Join(pairs, "&")
 }
 
-func escapeArg(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+// escapeArg is lua-nginx's NGX_ESCAPE_URI_COMPONENT, which leaves what
+// encodeURIComponent of JavaScript leaves.
+func escapeArg(s string) string {
+	return escape(s, func(c byte) bool {
+		return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || strings.IndexByte("-_.!~*'()", c) >= 0
+	})
+}
 
 // unescapeArg decodes what is validly escaped and leaves the rest.
 func unescapeArg(s string) string { return unescape(strings.ReplaceAll(s, "+", " ")) }
+
+// escapePath is ngx_escape_uri of type 0, which APISIX calls uri_safe_encode:
+// what was escaped before is escaped again.
+func escapePath(path string) string {
+	return escape(path, func(c byte) bool {
+		return c > ' ' && c < 0x7f && strings.IndexByte(`"%#?<>\^{}|`+"`", c) < 0
+	})
+}
+
+// escapeControls is APISIX's escape_uri_control_chars.
+func escapeControls(s string) string {
+	return escape(s, func(c byte) bool { return c >= ' ' && c != 0x7f })
+}
+
+// escapeValue is what lua-nginx does to a header's value.
+func escapeValue(s string) string {
+	return escape(s, func(c byte) bool { return c >= ' ' && c != 0x7f || c == '\t' })
+}
+
+func escape(s string, stays func(c byte) bool) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; stays(c) {
+			b.WriteByte(c)
+		} else {
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		}
+	}
+	return b.String()
+}
 
 func unescape(s string) string {
 	var b strings.Builder
@@ -104,53 +128,9 @@ func unhex(c byte) byte {
 	return c | 0x20 - 'a' + 10
 }
 
-// normalise decodes a raw path and resolves slashes and dots as nginx does. It
-// is false for what nginx answers 400.
-func normalise(raw string) (string, bool) {
-	for i := range len(raw) {
-		if raw[i] == '%' && (i+2 >= len(raw) || !isHex(raw[i+1]) || !isHex(raw[i+2])) {
-			return "", false
-		}
+func withQuery(path, query string) string {
+	if query == "" {
+		return path
 	}
-	decoded := unescape(raw)
-	if !strings.HasPrefix(decoded, "/") || strings.IndexByte(decoded, 0) >= 0 {
-		return "", false
-	}
-	var parts []string
-	trailing := false
-	for part := range strings.SplitSeq(decoded[1:], "/") {
-		trailing = part == "" || part == "." || part == ".."
-		switch part {
-		case "", ".":
-		case "..":
-			if len(parts) == 0 {
-				return "", false
-			}
-			parts = parts[:len(parts)-1]
-		default:
-			parts = append(parts, part)
-		}
-	}
-	path := "/" + strings.Join(parts, "/")
-	if trailing && path != "/" {
-		path += "/"
-	}
-	return path, true
-}
-
-// escapePath writes a decoded path back as nginx does for the upstream.
-func escapePath(path string) string {
-	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	for i := range len(path) {
-		c := path[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"%#?<>\^{}|`+"`", c) >= 0 {
-			b.WriteByte('%')
-			b.WriteByte(hex[c>>4])
-			b.WriteByte(hex[c&15])
-			continue
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
+	return path + "?" + query
 }

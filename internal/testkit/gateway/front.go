@@ -254,5 +254,6 @@ func nginxPage(status int) []byte {
 	}
 	title := strconv.Itoa(status) + " " + text
 	return []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" +
-		title + "</h1></center>\r\n<hr><center>openresty</center>\r\n</body>\r\n</html>\r\n")
+		title + "</h1></center>\r\n<hr><center>openresty</center>\r\n" +
+		"<p><em>Powered by <a href=\"https://apisix.apache.org/\">APISIX</a>.</em></p></body>\r\n</html>\r\n")
 }

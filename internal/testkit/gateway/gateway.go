@@ -46,7 +46,7 @@ type Gateway struct {
 	workers  []*worker
 	turn     atomic.Uint64
 	tokens   *sharedTokens
-	upstream *http.Transport
+	upstream upstreamPool
 	process  *process
 
 	mu      sync.Mutex
@@ -65,11 +65,6 @@ func Start(options Options) (*Gateway, error) {
 		options: options,
 		tokens:  newSharedTokens(),
 		clients: map[net.Conn]struct{}{},
-		upstream: &http.Transport{
-			DisableCompression:  true,
-			MaxIdleConnsPerHost: 64,
-			DialContext:         (&net.Dialer{Timeout: 6 * time.Second}).DialContext,
-		},
 	}
 	if g.options.Workers <= 0 {
 		g.options.Workers = 2
@@ -211,11 +206,11 @@ func (g *Gateway) Close() error {
 	for _, w := range g.workers {
 		w.closeConns()
 	}
+	g.upstream.close()
 	g.serving.Wait()
 	for _, w := range g.workers {
 		w.closeConns()
 	}
-	g.upstream.CloseIdleConnections()
 	if g.tempDir != "" {
 		_ = os.RemoveAll(g.tempDir)
 	}

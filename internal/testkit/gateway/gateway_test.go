@@ -121,6 +121,7 @@ func newBed(t *testing.T, workers int) *bed {
 	t.Helper()
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Upstream", "yes")
+		w.Header().Set("X-Peer", r.RemoteAddr)
 		fmt.Fprintf(w, "%s %s host=%s\n", r.Method, r.RequestURI, r.Host)
 		_ = r.Header.Write(w)
 		_, _ = io.Copy(w, r.Body)

@@ -19,16 +19,22 @@ const (
 
 // request is one client request on its way through a route's plugins.
 type request struct {
-	method, target, path, query, proto string
+	method, proto string
+	target        string // the client's own bytes, $real_request_uri
+	rawPath       string // target up to the query
+	path          string // decoded and normalised
+	query         string // set by plugins too
+	requestURI    string // $request_uri: path and query as they were at first
+	host          string // $host
 
 	headers      headers
-	body         io.Reader // nil where the client sends none
-	buffered     []byte    // the body once it was read
+	shown        shownHeaders // nil until a plugin asked for the headers
+	body         io.Reader    // nil where the client sends none
+	buffered     []byte       // the body once it was read
 	bodyRead     bool
-	argsChanged  bool
+	argsSet      bool   // by a plugin: target is no longer what is sent
 	upstreamURI  string // path and query set by a plugin; empty: the client's own
-	upstreamHost string // what `host` is shown as
-	hostSet      bool   // a plugin set the upstream's Host
+	upstreamHost string // the client's Host, until a plugin sets another
 	remote       netip.AddrPort
 	local        netip.AddrPort
 	close        bool // the connection ends with this request
@@ -114,6 +120,11 @@ func (req *request) readLine(line string) error {
 		return badRequest(400)
 	}
 	req.method, req.target, req.proto = parts[0], parts[1], parts[2]
+	for _, c := range []byte(req.target) {
+		if c < ' ' || c == 0x7f {
+			return badRequest(400)
+		}
+	}
 	for _, c := range []byte(req.method) {
 		if (c < 'A' || c > 'Z') && c != '_' && c != '-' {
 			return badRequest(400)
@@ -126,17 +137,34 @@ func (req *request) readLine(line string) error {
 	default:
 		return badRequest(400)
 	}
-	if rest, absolute := strings.CutPrefix(req.target, "http://"); absolute {
-		_, path, _ := strings.Cut(rest, "/")
-		req.target = "/" + path
+	if !strings.HasPrefix(req.target, "/") {
+		authority, rest, ok := absolute(req.target)
+		if !ok {
+			return badRequest(400)
+		}
+		if req.host, ok = validHost(authority); !ok {
+			return badRequest(400)
+		}
+		req.target = rest
 	}
+	return req.readTarget()
+}
+
+// readTarget takes path and query out of the target. A fragment stays in the
+// target alone.
+func (req *request) readTarget() error {
 	target, _, _ := strings.Cut(req.target, "#")
-	raw, query, _ := strings.Cut(target, "?")
+	req.rawPath, req.query, _ = strings.Cut(target, "?")
+	raw := req.rawPath
+	if raw == "" {
+		raw = "/"
+	}
 	path, ok := normalise(raw)
 	if !ok {
 		return badRequest(400)
 	}
-	req.path, req.query = path, query
+	req.path = path
+	req.requestURI = withQuery(path, req.query)
 	return nil
 }
 
@@ -170,8 +198,17 @@ func (req *request) readHeader(line string) error {
 // check is what nginx asks of a header as a whole.
 func (req *request) check() error {
 	host, there := req.headers.get("Host")
-	if !there && req.proto == "HTTP/1.1" || strings.ContainsAny(host, "/ \t\\") {
+	if !there && req.proto == "HTTP/1.1" {
 		return badRequest(400)
+	}
+	if there {
+		name, ok := validHost(host)
+		if !ok {
+			return badRequest(400)
+		}
+		if req.host == "" { // an absolute target's own wins
+			req.host = name
+		}
 	}
 	coding, chunked := req.headers.get("Transfer-Encoding")
 	length, sized := req.headers.get("Content-Length")

@@ -6,8 +6,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
 )
 
-// shownEntries is where ngx.req.get_headers() and get_uri_args() stop, without
-// a word.
+// shownEntries is where ngx.req.get_headers() stops, without a word.
 const shownEntries = 100
 
 type headerLine struct{ name, value string }
@@ -47,40 +46,57 @@ func (h *headers) set(name, value string) {
 
 func (h *headers) add(name, value string) { *h = append(*h, headerLine{name, value}) }
 
-// shown is what a plugin sees: the first entries only, lower-case names, the
-// values of one name together.
-func (h headers) shown(host string) []a6.Entry {
-	var order []string
-	values := map[string][]string{}
-	for _, line := range h[:min(len(h), shownEntries)] {
-		name := strings.ToLower(line.name)
-		if _, seen := values[name]; !seen {
-			order = append(order, name)
+// shownHeaders are what plugins see, by lower-case name. As in APISIX they are
+// read once, and later edits change this table beside the headers themselves:
+// deleting a shown header does not bring a hidden one forward.
+type shownHeaders map[string][]string
+
+// showHeaders are the entries a runner is shown: of the first 100 lines those
+// of one name together, the names in no order.
+func (req *request) showHeaders() []a6.Entry {
+	if req.shown == nil {
+		req.shown = shownHeaders{}
+		for _, line := range req.headers[:min(len(req.headers), shownEntries)] {
+			name := strings.ToLower(line.name)
+			req.shown[name] = append(req.shown[name], line.value)
 		}
-		value := line.value
-		if name == "host" {
-			value = host
-		}
-		values[name] = append(values[name], value)
 	}
 	entries := []a6.Entry{}
-	for _, name := range order {
-		for _, value := range values[name] {
+	for name, values := range req.shown {
+		for _, value := range values {
+			if name == "host" {
+				value = req.upstreamHost
+			}
 			entries = append(entries, a6.Entry{Name: name, Value: value, HasValue: true})
 		}
 	}
 	return entries
 }
 
+// setHeader is APISIX's core.request.set_header: an empty value removes the
+// header, and is shown to later plugins all the same.
+func (req *request) setHeader(entry a6.Entry) {
+	req.headers.set(entry.Name, escapeValue(entry.Value))
+	name := strings.ToLower(entry.Name)
+	switch {
+	case req.shown == nil:
+	case entry.HasValue:
+		req.shown[name] = []string{entry.Value}
+	default:
+		delete(req.shown, name)
+	}
+}
+
 // answerHeaders applies what a runner sends for the client: the first entry of
 // a name replaces, later ones are added. Names in except are left out.
+// lua-nginx has one place for a header in single, where the last one stays.
 func (h *headers) answerHeaders(entries []a6.Entry, except map[string]bool) {
 	set := map[string]bool{}
 	for _, entry := range entries {
 		name := strings.ToLower(entry.Name)
 		switch {
 		case except[name]:
-		case !set[name]:
+		case !set[name] || single[name]:
 			h.set(name, entry.Value)
 			set[name] = true
 		default:
@@ -95,4 +111,12 @@ var notOnRewrite = map[string]bool{
 	"location": true, "server": true, "www-authenticate": true,
 	"content-encoding": true, "content-type": true,
 	"content-location": true, "content-language": true,
+}
+
+// single are the response headers that ngx.resp.add_header overrides.
+var single = map[string]bool{
+	"server": true, "date": true, "content-encoding": true, "location": true,
+	"refresh": true, "last-modified": true, "content-range": true,
+	"accept-ranges": true, "expires": true, "etag": true,
+	"content-length": true, "content-type": true,
 }

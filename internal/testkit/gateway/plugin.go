@@ -55,50 +55,6 @@ func (e *extPlugin) check(block map[string]json.RawMessage) error {
 	return nil
 }
 
-type rewriteConf struct {
-	URI     string          `json:"uri"`
-	Host    string          `json:"host"`
-	Headers json.RawMessage `json:"headers"`
-	set     [][2]string
-}
-
-func (c *rewriteConf) check() error {
-	if len(c.Headers) == 0 {
-		return nil
-	}
-	var grouped struct {
-		Set    map[string]string `json:"set"`
-		Remove []string          `json:"remove"`
-	}
-	plain := map[string]string{}
-	if json.Unmarshal(c.Headers, &plain) != nil {
-		if err := json.Unmarshal(c.Headers, &grouped); err != nil {
-			return errors.New(`property "headers" validation failed`)
-		}
-		plain = grouped.Set
-	}
-	for name, value := range plain {
-		c.set = append(c.set, [2]string{name, value})
-	}
-	for _, name := range grouped.Remove {
-		c.set = append(c.set, [2]string{name, ""})
-	}
-	return nil
-}
-
-func (c *rewriteConf) run(_ *worker, req *request) *answer {
-	if c.URI != "" {
-		req.upstreamURI = withQuery(escapePath(c.URI), req.query)
-	}
-	if c.Host != "" {
-		req.upstreamHost, req.hostSet = c.Host, true
-	}
-	for _, header := range c.set {
-		req.headers.set(header[0], header[1])
-	}
-	return nil
-}
-
 type corsConf struct {
 	AllowOrigins    string `json:"allow_origins"`
 	AllowMethods    string `json:"allow_methods"`
@@ -163,7 +119,7 @@ func (r *route) compilePlugins(id string, version int) error {
 		if !known {
 			return fmt.Errorf("unknown plugin [%s]", name)
 		}
-		p, err := compilePlugin(name, raw, fmt.Sprintf("route&%s#%s#%d", id, name, version))
+		p, err := compilePlugin(name, raw, fmt.Sprintf("route#%s#%s#%d", id, name, version))
 		if err != nil {
 			return fmt.Errorf("failed to check the configuration of plugin %s err: %w", name, err)
 		}
@@ -203,10 +159,7 @@ func compilePlugin(name string, raw json.RawMessage, key string) (plugin, error)
 	case proxyRewrite:
 		conf := &rewriteConf{}
 		p.run = conf.run
-		if err := decodeBlock(raw, conf); err != nil {
-			return plugin{}, err
-		}
-		return p, conf.check()
+		return p, conf.read(raw)
 	}
 	conf := &extPlugin{}
 	if err := decodeBlock(raw, conf); err != nil {

@@ -63,13 +63,14 @@ func (w *worker) exchange(conn *runnerConn, req *request, block *extPlugin, key 
 	if err != nil {
 		return a6.Answer{}, err
 	}
+	path := req.shownPath() // before the arguments, which may come with it
 	payload, err := a6.EncodeRequest(a6.Request{
 		ID:        w.nextID(),
 		SrcIP:     req.remote.Addr().Unmap().AsSlice(),
 		Method:    req.method,
-		Path:      req.shownPath(),
-		Args:      parseArgs(req.query),
-		Headers:   req.headers.shown(req.upstreamHost),
+		Path:      path,
+		Args:      parseArgs(req.query).entries(),
+		Headers:   req.showHeaders(),
 		ConfToken: token,
 	})
 	if err != nil {

@@ -2,19 +2,23 @@ package gateway
 
 import (
 	"bytes"
-	"io"
-	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 )
 
-// hop are the headers nginx keeps to one connection. A header that Connection
-// names is not one of them: nginx does not read that list.
+// hop are the response headers nginx keeps to one connection.
 var hop = map[string]bool{
-	"connection": true, "keep-alive": true, "proxy-connection": true, "te": true,
+	"connection": true, "keep-alive": true, "proxy-connection": true,
+	"transfer-encoding": true, "upgrade": true, "content-length": true,
+}
+
+// notForwarded are the client's headers that nginx sets itself, or leaves out.
+// A header that Connection names is not one of them: nginx does not read that
+// list.
+var notForwarded = map[string]bool{
+	"host": true, "connection": true, "keep-alive": true, "te": true,
 	"transfer-encoding": true, "upgrade": true, "expect": true,
-	"content-length": true, "host": true,
+	"content-length": true, "x-real-ip": true, "x-forwarded-for": true,
 }
 
 // handle takes a request through its route's plugins to the upstream.
@@ -29,7 +33,7 @@ func (g *Gateway) handle(req *request) answer {
 	if r.Upstream != nil && len(r.Upstream.nodes) > 0 {
 		node = r.Upstream.nodes[int(g.turn.Load())%len(r.Upstream.nodes)]
 	}
-	req.upstreamHost = node
+	req.upstreamHost, _ = req.headers.get("Host")
 	given := g.inChain(w, r, req, node)
 	if req.cors != nil {
 		req.cors.filter(req)
@@ -54,10 +58,11 @@ func (g *Gateway) inChain(w *worker, r *route, req *request, node string) answer
 func (req *request) forwarded() {
 	host, _ := req.headers.get("Host")
 	port := strconv.Itoa(int(req.local.Port()))
-	if at := strings.LastIndexByte(host, ':'); at >= 0 {
-		if _, err := strconv.ParseUint(host[at+1:], 10, 16); err == nil {
-			port = host[at+1:]
-		}
+	if at := strings.LastIndexByte(host, ':'); at >= 0 && at+1 < len(host) && strings.Trim(host[at+1:], "0123456789") == "" {
+		port = host[at+1:]
+	}
+	if host == "" {
+		host = req.host
 	}
 	req.headers.set("X-Forwarded-Proto", scheme)
 	req.headers.set("X-Forwarded-Host", host)
@@ -71,15 +76,7 @@ func (g *Gateway) proxy(u *upstream, node string, req *request) answer {
 	if err != nil {
 		return answer{status: 400}
 	}
-	out := &http.Request{
-		Method: req.method, URL: targetURL(u.Scheme, node, req.upstreamTarget()),
-		Header: req.upstreamHeader(), Host: req.hostFor(u, node),
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
-	if len(body) > 0 {
-		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	}
-	response, err := g.upstream.RoundTrip(out)
+	response, err := g.upstream.roundTrip(u.Scheme, node, req.method, req.upstreamHead(u, node, len(body)), body)
 	if err != nil {
 		g.log.Printf("upstream: %v", err)
 		return answer{status: 502}
@@ -95,48 +92,35 @@ func (g *Gateway) proxy(u *upstream, node string, req *request) answer {
 }
 
 func (req *request) hostFor(u *upstream, node string) string {
-	host, _ := req.headers.get("Host")
-	if req.hostSet {
-		host = req.upstreamHost
-	}
-	if u.PassHost == "node" || host == "" {
+	if u.PassHost == "node" {
 		return node
 	}
-	return host
+	return req.upstreamHost
 }
 
-// upstreamHeader keeps names as they were sent, and repeated ones repeated.
-func (req *request) upstreamHeader() http.Header {
+// upstreamHead is the request line and header as nginx writes them: its own
+// headers, then the client's, byte for byte and repeated where they were.
+func (req *request) upstreamHead(u *upstream, node string, length int) []byte {
 	remote := req.remote.Addr().Unmap().String()
 	forwardedFor := remote
 	if before, there := req.headerVariable("x_forwarded_for"); there {
 		forwardedFor = before + ", " + remote
 	}
-	req.headers.set("X-Forwarded-For", forwardedFor)
-	req.headers.set("X-Real-IP", remote)
-	header := http.Header{"User-Agent": {""}} // keeps net/http from adding its own
+	var head bytes.Buffer
+	head.WriteString(req.method + " " + req.upstreamTarget() + " HTTP/1.1\r\n")
+	if host := req.hostFor(u, node); host != "" {
+		head.WriteString("Host: " + escapeValue(host) + "\r\n")
+	}
+	head.WriteString("X-Real-IP: " + remote + "\r\nX-Forwarded-For: " + forwardedFor + "\r\n")
+	_, sized := req.headers.get("Content-Length")
+	if sized || req.body != nil || length > 0 {
+		head.WriteString("Content-Length: " + strconv.Itoa(length) + "\r\n")
+	}
 	for _, line := range req.headers {
-		name := line.name
-		if strings.EqualFold(name, "User-Agent") {
-			header.Set(name, line.value)
-			continue
-		}
-		if !hop[strings.ToLower(name)] {
-			header[name] = append(header[name], line.value)
+		if !notForwarded[strings.ToLower(line.name)] {
+			head.WriteString(line.name + ": " + line.value + "\r\n")
 		}
 	}
-	return header
-}
-
-// targetURL is a URL whose request target is the given text, byte for byte
-// where net/http can say it.
-func targetURL(scheme, node, target string) *url.URL {
-	path, query, _ := strings.Cut(target, "?")
-	u := &url.URL{Scheme: scheme, Host: node, RawQuery: query}
-	if strings.HasPrefix(path, "//") {
-		u.Path, u.RawPath = unescape(path), path
-	} else {
-		u.Opaque = path
-	}
-	return u
+	head.WriteString("\r\n")
+	return head.Bytes()
 }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,18 +17,22 @@ func (req *request) variable(name string) (string, bool) {
 		return req.headerVariable(header)
 	}
 	if arg, ok := strings.CutPrefix(name, "arg_"); ok {
-		for _, entry := range parseArgs(req.query) {
-			if entry.Name == arg {
-				return entry.Value, true
-			}
+		values := parseArgs(req.query)[arg]
+		if len(values) == 0 {
+			return "", false
 		}
-		return "", false
+		if !values[0].HasValue {
+			return "true", true // what Lua writes for a bare name
+		}
+		return values[0].Value, true
 	}
 	if cookie, ok := strings.CutPrefix(name, "cookie_"); ok {
 		return req.cookieVariable(cookie)
 	}
 	switch name {
-	case "request_uri":
+	case "request_uri": // APISIX's own; nginx's is under real_request_uri
+		return req.requestURI, true
+	case "real_request_uri":
 		return req.target, true
 	case "uri", "document_uri":
 		return req.path, true
@@ -45,11 +48,7 @@ func (req *request) variable(name string) (string, bool) {
 	case "https":
 		return "", true
 	case "host":
-		host, _ := req.headers.get("Host")
-		if bare, _, err := net.SplitHostPort(host); err == nil {
-			host = bare
-		}
-		return strings.ToLower(host), true
+		return req.host, true
 	case "request_method", "method":
 		return req.method, true
 	case "request":

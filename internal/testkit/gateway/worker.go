@@ -155,11 +155,17 @@ func (w *worker) closeConns() {
 	w.idle = nil
 }
 
-// quiet is false where the runner closed the connection or spoke unasked:
+func (c *runnerConn) quiet() bool { return quiet(c.Conn, c.r) }
+
+// quiet is false where the peer closed an idle connection or spoke unasked:
 // nginx notices both and never uses it again.
-func (c *runnerConn) quiet() bool {
-	raw, err := c.Conn.(*net.UnixConn).SyscallConn()
-	if err != nil || c.r.Buffered() > 0 {
+func quiet(conn net.Conn, r *bufio.Reader) bool {
+	socket, ok := conn.(syscall.Conn)
+	if !ok || r.Buffered() > 0 {
+		return false
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
 		return false
 	}
 	quiet := false
