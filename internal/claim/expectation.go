@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/pattern"
 )
 
 // Expectation is what one claim has to be. Every field that is set must hold;
@@ -15,19 +17,18 @@ type Expectation struct {
 	Contains    *any
 	ContainsAll []any
 	ContainsAny []any
-	Matches     *regexp.Regexp // anchored at both ends by the caller
+	Matches     *regexp.Regexp // of CompileMatches; a longer string than 4 KiB does not match
 	Exists      *bool
 }
 
-// CompileMatches compiles pattern (RE2) so that it has to match a whole
-// string.
-func CompileMatches(pattern string) (*regexp.Regexp, error) {
-	// Compiled alone first: `a)(b` must not become valid by our brackets.
-	if _, err := regexp.Compile(pattern); err != nil {
-		return nil, err
-	}
-	return regexp.Compile(`\A(?:` + pattern + `)\z`)
-}
+// CompileMatches compiles pattern (RE2) once, so that it has to match a whole
+// string. An error is a [*regexp/syntax.Error] or says which bound of package pattern
+// the pattern exceeds.
+func CompileMatches(text string) (*regexp.Regexp, error) { return pattern.CompileWhole(text) }
+
+// maxMatched is the longest string that Matches is tried on, in bytes. The time
+// that takes is the product of its length and the pattern's.
+const maxMatched = 4 << 10
 
 // Met reports whether the claim is as expected in a claims set.
 func (e *Expectation) Met(claims map[string]any) bool {
@@ -62,7 +63,7 @@ func (e *Expectation) Holds(value any, found bool) bool {
 	}
 	if e.Matches != nil {
 		s, ok := value.(string)
-		if !ok || !e.Matches.MatchString(s) {
+		if !ok || len(s) > maxMatched || !e.Matches.MatchString(s) {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package claim_test
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -132,6 +133,27 @@ func TestCompileMatchesRefusesBrokenPatterns(t *testing.T) {
 	for _, pattern := range []string{`a)(b`, `a)|(b`, `)`, `(`, `a)|.*(?:`, `[`, `\`, `*`} {
 		if _, err := claim.CompileMatches(pattern); err == nil {
 			t.Errorf("%s was compiled", pattern)
+		}
+	}
+}
+
+// 20 KiB of pattern took 5 s and 3 GiB.
+func TestCompileMatchesRefusesLargePatterns(t *testing.T) {
+	for text, want := range map[string]string{
+		strings.Repeat("a", 1025):            "at most 1024",
+		strings.Repeat(`(?:a{900}b){1}`, 10): "at most 2000 instructions",
+	} {
+		if _, err := claim.CompileMatches(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.20s…: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestMatchesTakesNoLongStrings(t *testing.T) {
+	e := claim.Expectation{Matches: whole(t, "a*")}
+	for length, holds := range map[int]bool{0: true, 4096: true, 4097: false} {
+		if got := e.Holds(strings.Repeat("a", length), true); got != holds {
+			t.Errorf("%d bytes: %v", length, got)
 		}
 	}
 }

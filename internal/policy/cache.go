@@ -8,6 +8,7 @@ import (
 	"github.com/maypok86/otter/v2/stats"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
@@ -59,8 +60,8 @@ func NewCache(bytes uint64) *Cache {
 			Executor:      atOnce,
 			StatsRecorder: stats.NewCounter(),
 			Weigher: func(raw string, v *verified) uint32 {
-				// Raw, payload and claims hold about the same text.
-				return uint32(tokenOverhead + len(raw) + 3*len(v.tok.Payload))
+				return uint32(tokenOverhead + len(raw) + len(v.tok.Payload) +
+					strictjson.Footprint(v.tok.Header) + strictjson.Footprint(v.tok.Claims))
 			},
 		}),
 		decisions: otter.Must(&otter.Options[decisionKey, *decided]{

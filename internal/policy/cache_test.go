@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -275,6 +276,23 @@ func TestACacheIsBounded(t *testing.T) {
 	}
 	if size == 0 || size > 64<<10 {
 		t.Errorf("%d bytes", size)
+	}
+}
+
+// 16 KiB of small objects weighed 54 KB and take more than 600.
+func TestACacheWeighsWhatItsTokensTake(t *testing.T) {
+	cache := policy.NewCache(8 << 20)
+	defer cache.Close()
+	keys, now := newChanging(t), clock
+	p := cached(t, cache, keys, &now)
+	list := "[" + strings.Repeat("{},", 3500) + "{}]"
+	if got := outcome(p.Decide(bearing(good(t, "n", list)))); got != goesOn {
+		t.Fatal(got)
+	}
+	for _, s := range cache.Stats() {
+		if s.Kind == "token" && (s.SizeBytes < 200_000 || s.SizeBytes > 700_000) {
+			t.Errorf("%d bytes", s.SizeBytes)
+		}
 	}
 }
 

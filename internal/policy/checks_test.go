@@ -53,6 +53,7 @@ func TestWhatACheckReadsIsWhatItSays(t *testing.T) {
 		"a rule about claims":               {change: rules(`claims.sub == "auth0|alice"`)},
 		"a rule about the request":          {change: rules(`request.method == "GET"`)},
 		"a rule about its path":             {change: rules(`request.path.startsWith("/")`)},
+		"a rule that shadows request":       {change: rules(`[1].all(request, .request.method == "GET")`)},
 		"dpop off, bound":                   {claims: []string{"cnf", `{"jkt":"x"}`}},
 		"dpop off, by its scheme":           {change: func(c *config.Config) { c.TokenFrom = append(c.TokenFrom, byDPoPScheme) }, scheme: "DPoP"},
 		"dpop allowed, not bound":           {change: func(c *config.Config) { c.DPoP = config.Allow }},

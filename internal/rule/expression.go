@@ -13,16 +13,27 @@ import (
 	"time"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/ext"
+	"cel.dev/cel-go/interpreter"
 )
 
 const (
-	// MaxExpression is the longest expression, in bytes.
-	MaxExpression = 8 << 10
-	// costLimit bounds one evaluation, in CEL's own units; about a unit for
-	// each operation and element looked at.
-	costLimit = 100_000
+	// costLimit bounds one evaluation, in units of about a tenth of a microsecond.
+	costLimit = 30_000
+	// maxRequest is how many bytes of texts a request may have that rules look at.
+	// Each may be hashed or compared for every few units of cost.
+	maxRequest = 64 << 10
+	// maxErrors is how many errors of one expression are told.
+	maxErrors = 3
 )
+
+// Spend is asked before work is done for one document, with how much: about a
+// microsecond for each unit. An error is why it must not be done.
+type Spend func(units int) error
+
+// unlimited is for an expression that is alone.
+func unlimited(int) error { return nil }
 
 // Request is what an expression sees as request.
 type Request struct {
@@ -31,6 +42,20 @@ type Request struct {
 	Headers map[string][]string `cel:"headers"` // names in lower case
 	Query   map[string][]string `cel:"query"`   // decoded
 	IP      string              `cel:"ip"`
+}
+
+// size is the length of all its texts, and something for each.
+func (r *Request) size() int {
+	size := len(r.Method) + len(r.Path) + len(r.IP)
+	for _, lists := range []map[string][]string{r.Headers, r.Query} {
+		for name, values := range lists {
+			size += len(name) + 16
+			for _, v := range values {
+				size += len(v) + 16
+			}
+		}
+	}
+	return size
 }
 
 // Facts are what expressions are evaluated over, for one request and one
@@ -50,7 +75,7 @@ func NewFacts(claims map[string]any, request func() Request, now time.Time) *Fac
 }
 
 // ResolveName implements CEL's activation: each variable is made when it is
-// asked for first.
+// asked for first. A request that is too large is not there, which is an error.
 func (f *Facts) ResolveName(name string) (any, bool) {
 	switch name {
 	case "claims":
@@ -63,7 +88,7 @@ func (f *Facts) ResolveName(name string) (any, bool) {
 			asked := f.ask()
 			f.request = &asked
 		}
-		return f.request, true
+		return f.request, f.request.size() <= maxRequest
 	case "now":
 		return f.now, true
 	}
@@ -77,15 +102,21 @@ func (*Facts) Parent() cel.Activation { return nil }
 // goroutine.
 type Expression struct {
 	program cel.Program
-	// Pure tells that it is about nothing but the claims.
+	// Pure tells that it is about nothing but the claims: it names no other
+	// variable, not even a macro's own of the same name.
 	Pure bool
 }
 
 // environment is the variables and functions of expressions: CEL's standard
 // ones and the extensions of strings, lists, sets, networks and optional
 // values.
-var environment = sync.OnceValues(func() (*cel.Env, error) {
-	return cel.NewEnv(
+type environment struct {
+	*cel.Env
+	calls interpreter.InterpretableDecoratorV2
+}
+
+var newEnvironment = sync.OnceValues(func() (*environment, error) {
+	env, err := cel.NewEnv(
 		ext.NativeTypes(reflect.TypeFor[Request](), ext.ParseStructTags(true)),
 		cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)),
 		cel.Variable("request", cel.ObjectType("rule.Request")),
@@ -94,50 +125,87 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 		ext.Strings(), ext.Lists(), ext.Sets(), ext.Network(),
 		cel.CrossTypeNumericComparisons(true),
 		cel.DefaultUTCTimeZone(true),
+		cel.ParserExpressionSizeLimit(MaxExpression),
+		cel.ParserRecursionLimit(maxParserDepth),
+		cel.ParserErrorRecoveryLimit(maxErrors),
+		cel.ExpressionNodeLimit(maxNodes),
 	)
+	if err != nil {
+		return nil, err
+	}
+	calls, err := chargedCalls(env)
+	return &environment{env, calls}, err
 })
 
 // Compile reads and type-checks an expression. It must be a bool, or of a type
 // known only with the claims. The error says where and what, and repeats
 // nothing but names of the expression.
-func Compile(text string) (*Expression, error) {
-	if len(text) > MaxExpression {
+func Compile(text string) (*Expression, error) { return CompileWithin(text, unlimited) }
+
+// CompileWithin is Compile for an expression that has to share what a document
+// may cost. An error of spend is returned as it is.
+func CompileWithin(text string, spend Spend) (*Expression, error) {
+	switch n := tokens(text); {
+	case len(text) > MaxExpression:
 		return nil, fmt.Errorf("longer than %d bytes", MaxExpression)
-	}
-	env, err := environment()
-	if err != nil {
-		return nil, err
-	}
-	ast, issues := env.Compile(text)
-	if issues.Err() != nil {
-		return nil, described(issues)
-	}
-	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
-		return nil, fmt.Errorf("it gives %s and not a bool", t)
-	}
-	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(costLimit))
-	if err != nil {
-		return nil, err
-	}
-	e := &Expression{program: program, Pure: true}
-	for _, ref := range ast.NativeRep().ReferenceMap() {
-		if ref.Name == "request" || ref.Name == "now" {
-			e.Pure = false
+	case n > maxTokens:
+		return nil, fmt.Errorf("more than %d words and signs", maxTokens)
+	default:
+		if err := spend(n * unitsPerToken); err != nil {
+			return nil, err
 		}
 	}
-	return e, nil
+	env, err := newEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	parsed, issues := env.Parse(text)
+	if issues.Err() != nil {
+		_ = spend(unitsPerError)
+		return nil, described(issues)
+	}
+	found := inspect(env.Env, parsed)
+	if err := found.err(); err != nil {
+		_ = spend(unitsPerError)
+		return nil, err
+	}
+	if err := spend(found.units); err != nil {
+		return nil, err
+	}
+	checked, issues := env.Check(parsed)
+	if issues.Err() != nil {
+		_ = spend(unitsPerError * min(len(issues.Errors()), 10))
+		return nil, described(issues)
+	}
+	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
+		return nil, fmt.Errorf("it gives %s and not a bool", t)
+	}
+	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize),
+		cel.CostTracking(charge{}), cel.CostLimit(costLimit), cel.CustomDecoratorV2(charged(found, env.calls)))
+	if err != nil {
+		return nil, err
+	}
+	return &Expression{program: program, Pure: !found.impure}, nil
 }
 
 func described(issues *cel.Issues) error {
 	var all []string
 	for _, e := range issues.Errors() {
 		message, _, _ := strings.Cut(e.Message, "\n")
-		all = append(all, "line "+strconv.Itoa(e.Location.Line())+", column "+strconv.Itoa(e.Location.Column()+1)+": "+message)
-		if len(all) == 3 {
+		all = append(all, place(e.Location.Line(), e.Location.Column())+message)
+		if len(all) == maxErrors {
 			break
 		}
 	}
 	return errors.New(strings.Join(all, "; "))
+}
+
+// place says where in an expression something is; columns count from 0.
+func place(line, column int) string {
+	if line < 1 {
+		return "" // it is about the expression as a whole
+	}
+	return "line " + strconv.Itoa(line) + ", column " + strconv.Itoa(column+1) + ": "
 }
 
 // errNotTrue is why an expression does not hold when nothing failed.
@@ -151,7 +219,7 @@ func (e *Expression) Holds(f *Facts) error {
 	if err != nil {
 		return err
 	}
-	if result.Value() != true {
+	if result != types.True {
 		return errNotTrue
 	}
 	return nil

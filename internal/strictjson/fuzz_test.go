@@ -3,6 +3,7 @@ package strictjson_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,7 +21,7 @@ func FuzzParse(f *testing.F) {
 		got, err := strictjson.Parse(document, strictjson.Options{})
 		repeats := 0
 		_, lenient := strictjson.Parse(document, strictjson.Options{OnDuplicate: func(string) { repeats++ }})
-		if (err == nil) != (lenient == nil && repeats == 0) {
+		if (err == nil) != (lenient == nil && repeats == 0) || errors.Is(lenient, strictjson.ErrDuplicate) && repeats == 0 {
 			t.Fatalf("strict: %v; with OnDuplicate: %v, %d repeats", err, lenient, repeats)
 		}
 		if lenient == nil && !json.Valid(document) {

@@ -44,10 +44,20 @@ type Options struct {
 	// [DefaultMaxDepth].
 	MaxDepth int
 	// OnDuplicate, if set, is told the JSON Pointer (RFC 6901) of a member
-	// whose name was there before, and the parse goes on with the first
-	// value. Without it a repeated name is an error.
+	// whose name was there before, and the parse continues with the first
+	// value. Without it a repeated name is an error, and with it one that
+	// follows maxDuplicates others, or others whose pointers are long.
 	OnDuplicate func(pointer string)
 }
+
+// What OnDuplicate is told of one document at most: that many repeated names,
+// or somewhat more than that many bytes of pointers. A pointer repeats the names
+// above it, so that a document with one long name above many repeated ones would
+// make gigabytes of them.
+const (
+	maxDuplicates     = 100
+	maxDuplicateBytes = 64 << 10
+)
 
 // Parse reads one JSON document (RFC 8259). Objects become map[string]any,
 // arrays []any, numbers [json.Number] with the digits of the document, the
@@ -75,6 +85,8 @@ type parser struct {
 	depth int
 	opt   Options
 	path  []string // kept only for OnDuplicate
+
+	duplicates, duplicateBytes int // told OnDuplicate
 }
 
 func (p *parser) fail(kind error) error { return &SyntaxError{Kind: kind, Offset: p.pos} }
@@ -146,7 +158,7 @@ func (p *parser) object() (any, error) {
 			return nil, err
 		}
 		_, repeated := members[name]
-		if repeated && p.opt.OnDuplicate == nil {
+		if repeated && !p.mayRepeat() {
 			p.pos = at
 			return nil, p.fail(ErrDuplicate)
 		}
@@ -158,7 +170,7 @@ func (p *parser) object() (any, error) {
 		p.space()
 		p.push(name)
 		if repeated {
-			p.opt.OnDuplicate(Pointer(p.path...))
+			p.report()
 		}
 		v, err := p.value()
 		if err != nil {
@@ -211,6 +223,18 @@ func (p *parser) next(closing byte) (done bool, err error) {
 		return false, nil
 	}
 	return false, p.fail(ErrSyntax)
+}
+
+// mayRepeat reports whether a repeated name is told, and no error.
+func (p *parser) mayRepeat() bool {
+	return p.opt.OnDuplicate != nil && p.duplicates < maxDuplicates && p.duplicateBytes < maxDuplicateBytes
+}
+
+func (p *parser) report() {
+	pointer := Pointer(p.path...)
+	p.duplicates++
+	p.duplicateBytes += len(pointer)
+	p.opt.OnDuplicate(pointer)
 }
 
 func (p *parser) push(name string) {

@@ -119,6 +119,30 @@ func TestParseReportsEveryRepeatedNameAndKeepsTheFirstValue(t *testing.T) {
 	}
 }
 
+// Pointers to repeated names below a long name took 11 s of a configuration.
+func TestParseReportsABoundedAmountOfRepeatedNames(t *testing.T) {
+	repeated := func(name string, n int) string {
+		return `{"` + name + `":{"a":0` + strings.Repeat(`,"a":0`, n) + `}}`
+	}
+	for name, tt := range map[string]struct {
+		document string
+		told     int
+		err      error
+	}{
+		"as many as are told":  {repeated("x", 100), 100, nil},
+		"one more":             {repeated("x", 101), 100, strictjson.ErrDuplicate},
+		"a long name above":    {repeated(strings.Repeat("x", 30<<10), 3), 3, nil},
+		"one more with it":     {repeated(strings.Repeat("x", 30<<10), 4), 3, strictjson.ErrDuplicate},
+		"half of the document": {repeated(strings.Repeat("x", 500<<10), 80<<10), 1, strictjson.ErrDuplicate},
+	} {
+		told := 0
+		_, err := strictjson.Parse([]byte(tt.document), strictjson.Options{OnDuplicate: func(string) { told++ }})
+		if told != tt.told || !errors.Is(err, tt.err) {
+			t.Errorf("%s: %d told, %v; want %d, %v", name, told, err, tt.told, tt.err)
+		}
+	}
+}
+
 func TestParseNestsNoDeeperThanAsked(t *testing.T) {
 	for document, fits := range map[string]bool{`[{}]`: true, `[[],[]]`: true, `[[[]]]`: false, `{"a":{"b":[]}}`: false} {
 		if _, err := strictjson.Parse([]byte(document), strictjson.Options{MaxDepth: 2}); (err == nil) != fits {

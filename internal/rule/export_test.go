@@ -1,0 +1,27 @@
+package rule
+
+// CostLimit is what an evaluation may cost.
+const CostLimit = costLimit
+
+// Cost is what an evaluation costs that is not over the limit.
+func Cost(e *Expression, f *Facts) (uint64, error) {
+	_, details, err := e.program.Eval(f)
+	if details == nil || details.ActualCost() == nil {
+		return 0, err
+	}
+	return *details.ActualCost(), err
+}
+
+// Unpriced are the functions of expressions whose work nobody looked at.
+func Unpriced() (names []string) {
+	env, err := newEnvironment()
+	if err != nil {
+		panic(err)
+	}
+	for name := range env.Functions() {
+		if _, known := works[name]; !known {
+			names = append(names, name)
+		}
+	}
+	return names
+}
