@@ -110,7 +110,7 @@ var checks = []check{
 	{"10", "the signature", []refusal.Kind{refusal.BadSignature}, nil},
 	{"11", "exp, nbf, iat", []refusal.Kind{refusal.Expired, refusal.NotYetValid, refusal.TooOld}, nil},
 	{"12", "aud", []refusal.Kind{refusal.BadAudience}, nil},
-	{"13", "DPoP binding", []refusal.Kind{refusal.DPoPFailed}, nil},
+	{"13", "DPoP binding", []refusal.Kind{refusal.DPoPFailed, refusal.ProofsUnavailable}, nil},
 	{"13a", "certificate binding", []refusal.Kind{refusal.MTLSFailed}, nil},
 	{"14", "organizations", []refusal.Kind{refusal.WrongOrganization}, func(c *config.Config) bool { return c.Organizations != nil }},
 	{"14", "allowed_clients", []refusal.Kind{refusal.WrongClient}, func(c *config.Config) bool { return c.AllowedClients != nil }},

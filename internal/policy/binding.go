@@ -67,10 +67,11 @@ func (p *Policy) checkDPoP(s *subject, tok *token.Untrusted, cnf map[string]any)
 	if err != nil {
 		return badProof(err.Error(), err)
 	}
+	// Last of all: a proof that is bad anyway needs no memory.
 	first, err := p.replay.First(s.req.Context(), proof, s.now)
 	switch {
 	case err != nil:
-		return badProof("whether the proof is new could not be checked", err)
+		return because(refusal.ProofsUnavailable, err)
 	case !first:
 		return badProof("the proof was used before", nil)
 	}

@@ -5,20 +5,16 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 )
 
 var dpopKey = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
@@ -112,20 +108,6 @@ func TestAProofIsTakenOnce(t *testing.T) {
 		if got := outcome(p.Decide(req(step.jti))); got != step.want {
 			t.Errorf("jti %s: %s, want %s", step.jti, got, step.want)
 		}
-	}
-}
-
-func TestTheMemoryAwayDeniesBoundTokensOnly(t *testing.T) {
-	token := boundToken(t)
-	p := must(policy.Compile(route(func(c *config.Config) { c.DPoP = config.Allow }), policy.Options{
-		KeysOf: func(i config.Issuer) (policy.Keys, error) { return jwks.Static(i.JWKS) },
-		Replay: dpop.Unavailable{Err: errors.New("away")}, Now: func() time.Time { return clock },
-	}))
-	if got := outcome(p.Decide(dpopRequest("authorization", "DPoP "+token, "dpop", proofFor(token, clientsURL, "1")))); got != "dpop_failed" {
-		t.Error(got)
-	}
-	if got := outcome(p.Decide(bearing(good(t)))); got != goesOn {
-		t.Error(got)
 	}
 }
 

@@ -156,7 +156,7 @@ func (p *Plugin) Decisions() map[string]uint64 {
 		counts["forwarded"] += p.counts[i].forwarded.Load()
 	}
 	for _, kind := range refusal.Kinds() {
-		counts[kind.Reason()] = p.refused[kind].Load()
+		counts[kind.Reason()] += p.refused[kind].Load()
 	}
 	return counts
 }
