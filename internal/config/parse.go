@@ -20,6 +20,9 @@ type Options struct {
 	// AllowInsecure permits http:// URLs and ssl_verify: false
 	// (--allow-insecure).
 	AllowInsecure bool
+	// SecretsDir is the absolute path of a directory; files outside of it are
+	// no secrets (--secrets-dir). "" is any file.
+	SecretsDir string
 	// Logger is told of a secret's file that cannot be read later on; nil is
 	// slog.Default.
 	Logger *slog.Logger
