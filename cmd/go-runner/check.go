@@ -45,12 +45,15 @@ func checkCommand() *cobra.Command {
 			return nil
 		},
 	}
-	insecureFlag(cmd, &opt)
+	operatorFlags(cmd, &opt)
 	return cmd
 }
 
-func insecureFlag(cmd *cobra.Command, opt *config.Options) {
+// operatorFlags are those settings of run that decide what a configuration may
+// say.
+func operatorFlags(cmd *cobra.Command, opt *config.Options) {
 	cmd.Flags().BoolVar(&opt.AllowInsecure, "allow-insecure", false, "judge as a runner with --allow-insecure does")
+	cmd.Flags().Var((*directory)(&opt.SecretsDir), "secrets-dir", secretsDirUsage)
 }
 
 func schemaCommand() *cobra.Command {
@@ -87,7 +90,7 @@ func metadataCommand() *cobra.Command {
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&resource, "resource", "", "the resource's identifier, a `URL` (default by resource_metadata, or the audience)")
-	insecureFlag(cmd, &opt)
+	operatorFlags(cmd, &opt)
 	return cmd
 }
 

@@ -39,7 +39,7 @@ func explainCommand() *cobra.Command {
 	f.StringArrayVarP(&e.headers, "header", "H", nil, "further header, `NAME: VALUE`")
 	f.StringVar(&e.cert, "client-cert", "", "PEM `FILE` of the client's certificate")
 	f.StringVar(&e.caFile, "ca-file", "", "PEM `FILE` of certificate authorities trusted for issuers, besides the system's")
-	insecureFlag(cmd, &e.opt)
+	operatorFlags(cmd, &e.opt)
 	return cmd
 }
 
@@ -57,7 +57,7 @@ func (e *explaining) run(cmd *cobra.Command) error {
 		return err
 	}
 	p := auth0jwt.New(auth0jwt.Options{
-		AllowInsecure: e.opt.AllowInsecure, RootCAs: roots,
+		AllowInsecure: e.opt.AllowInsecure, SecretsDir: e.opt.SecretsDir, RootCAs: roots,
 		Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	defer p.Close()

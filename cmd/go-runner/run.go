@@ -68,7 +68,7 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	}
 	p := auth0jwt.New(auth0jwt.Options{
 		AllowInsecure: s.allowInsecure, MaxStale: s.maxStale, RootCAs: roots, RedisURL: s.redisURL,
-		CacheSize: s.cacheSize.orNone(), Logger: logger,
+		SecretsDir: string(s.secretsDir), CacheSize: s.cacheSize.orNone(), Logger: logger,
 	})
 	defer p.Close()
 	server, err := runner.New(runner.Options{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,7 @@ type settings struct {
 	caFile        string
 	adminAddr     string
 	redisURL      string
+	secretsDir    directory
 	cacheSize     size
 	pprof         bool
 }
@@ -60,6 +62,32 @@ func (s *seconds) Set(text string) error {
 	return nil
 }
 
+// directory is the absolute path of a directory that is there.
+type directory string
+
+const secretsDirUsage = "`directory` that the files of configurations' secrets have to be below (default any file)"
+
+func (d *directory) String() string { return string(*d) }
+func (d *directory) Type() string   { return "directory" }
+
+func (d *directory) Set(text string) error {
+	if text == "" { // it must not come to mean any file
+		return errors.New("want a directory")
+	}
+	path, err := filepath.Abs(text)
+	if err != nil {
+		return err
+	}
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is no directory", path)
+	}
+	*d = directory(path)
+	return nil
+}
+
 func (s *settings) flags(f *pflag.FlagSet) {
 	s.confTTL = seconds(time.Hour)
 	f.StringVar(&s.listen, "listen", "", "Unix socket to listen on, unix:PATH (default $APISIX_LISTEN_ADDRESS)")
@@ -71,6 +99,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "json", "json or console")
 	f.BoolVar(&s.allowInsecure, "allow-insecure", false, "admit http:// URLs, private addresses and ssl_verify: false in configurations")
+	f.Var(&s.secretsDir, "secrets-dir", secretsDirUsage)
 	f.StringVar(&s.caFile, "ca-file", "", "PEM `file` of certificate authorities trusted for issuers, besides the system's")
 	f.StringVar(&s.adminAddr, "admin-addr", "", "`address` for /metrics, /healthz and /readyz, such as 127.0.0.1:9100 (default off)")
 	s.cacheSize = auth0jwt.DefaultCacheSize

@@ -9,10 +9,10 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 )
 
-const (
-	defaultLeeway = 30 * time.Second
-	maxLeeway     = 5 * time.Minute
-)
+const defaultLeeway = 30 * time.Second
+
+// MaxLeeway is the greatest leeway that a route may allow.
+const MaxLeeway = 5 * time.Minute
 
 const durationForm = `a duration, 0 or more: a Go duration such as "30s", or a number of seconds`
 
@@ -59,7 +59,7 @@ func (o object) leeway() time.Duration {
 		return defaultLeeway
 	}
 	d, ok := v.duration()
-	if ok && d > maxLeeway {
+	if ok && d > MaxLeeway {
 		v.refuse("at most 5m")
 	}
 	return d

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +21,9 @@ type Options struct {
 	// AllowInsecure permits http:// URLs and ssl_verify: false
 	// (--allow-insecure).
 	AllowInsecure bool
+	// SecretsDir is the absolute path of a directory; files outside of it are
+	// no secrets (--secrets-dir). "" is any file.
+	SecretsDir string
 	// Logger is told of a secret's file that cannot be read later on; nil is
 	// slog.Default.
 	Logger *slog.Logger
@@ -145,6 +150,9 @@ func (o object) mode(key string) Mode {
 	return choose(o, key, choice[Mode]{"off", Off}, choice[Mode]{"allow", Allow}, choice[Mode]{"require", Require})
 }
 
+// comparableHost are the authorities that a DPoP proof is compared with.
+var comparableHost = regexp.MustCompile(`^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(:[0-9]*)?$`)
+
 // dpopBaseURL is an origin (RFC 6454 section 4), without a slash at its end.
 func (o object) dpopBaseURL() string {
 	v, ok := o.get("dpop_public_base_url")
@@ -161,6 +169,9 @@ func (o object) dpopBaseURL() string {
 	}
 	if u.Path != "" && u.Path != "/" {
 		v.refuse(want + ", without a path")
+	}
+	if port, err := strconv.Atoi(cmp.Or(u.Port(), "0")); err != nil || port > 65535 || !comparableHost.MatchString(u.Host) {
+		v.refuse(want + ", with a host in ASCII that is not percent-encoded, and a port up to 65535")
 	}
 	return strings.TrimSuffix(s, "/")
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRulesSchemaAndSecretsAreReadReadyForUse(t *testing.T) {
-	first, second := strings.Repeat("1", 32), strings.Repeat("2", 32)
+	first, second := strings.Repeat("1", 64), strings.Repeat("2", 64)
 	t.Setenv("CONFIG_TEST_FIRST", first)
 	t.Setenv("CONFIG_TEST_SECOND", second)
 	c, err := config.Parse([]byte(`{"domain":"t.eu.auth0.com","audience":"api","algorithms":["HS256","HS512"],

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,9 +14,10 @@ import (
 func (o object) clientSecret(i *Issuer) {
 	v, ok := o.get("client_secret")
 	hmac := isHMAC(i.Algorithms[0])
+	minLen, form := leastSecret(i.Algorithms)
 	switch {
 	case hmac && !ok:
-		o.r.refuse(member(o.path, "client_secret"), "none", secret.Form+", which the algorithms "+strings.Join(i.Algorithms, ", ")+" need")
+		o.r.refuse(member(o.path, "client_secret"), "none", form+", which the algorithms "+strings.Join(i.Algorithms, ", ")+" need")
 		return
 	case !ok:
 		return
@@ -30,21 +32,39 @@ func (o object) clientSecret(i *Issuer) {
 	}
 	references := []value{v}
 	if _, isList := v.json.([]any); isList {
-		references = v.elements("a list with at least one entry, each " + secret.Form)
+		references = v.elements("a list with at least one entry, each " + form)
 	}
 	for _, ref := range references {
-		text, ok := ref.text(secret.Form + "; a secret itself has no place here")
+		text, ok := ref.text(form + "; a secret itself has no place here")
 		if !ok {
 			continue
 		}
-		s, err := secret.Open(text, time.Now(), o.r.opt.Logger)
+		s, err := secret.Open(text, secret.Options{
+			MinLen: minLen, Dir: o.r.opt.SecretsDir, Now: time.Now(), Logger: o.r.opt.Logger,
+		})
 		switch err {
 		case nil:
 			i.Secrets = append(i.Secrets, s)
 		case secret.ErrNoReference:
-			ref.refuse(secret.Form + "; a secret itself has no place here")
+			ref.refuse(form + "; a secret itself has no place here")
 		default:
-			ref.refuse(secret.Form + "; " + err.Error())
+			ref.refuse(form + "; " + err.Error())
 		}
 	}
+}
+
+// hmacLen is the least length of the key of each HS algorithm, in bytes: that
+// of its hash (RFC 7518 section 3.2).
+var hmacLen = map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}
+
+// leastSecret is how many bytes a secret needs for the most demanding of the
+// algorithms, and how to write a reference to one.
+func leastSecret(algorithms []string) (minLen int, form string) {
+	minLen, needs := secret.MinLen, ""
+	for _, alg := range algorithms {
+		if n := hmacLen[alg]; n >= minLen {
+			minLen, needs = n, " for "+alg
+		}
+	}
+	return minLen, "a reference to a secret of at least " + strconv.Itoa(minLen) + " bytes" + needs + ", " + secret.Form
 }

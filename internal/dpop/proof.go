@@ -30,11 +30,12 @@ var algorithms = []string{
 // Expected is what a proof has to be about.
 type Expected struct {
 	Method     string // of the request
-	URL        string // as the client sees it; query and fragment do not count
+	URL        URL    // of the request, as its client sees it
 	Token      string // the access token
 	Thumbprint string // cnf.jkt of the token
 	Now        time.Time
-	Leeway     time.Duration // clock skew
+	Leeway     time.Duration // clock skew that this route allows
+	MaxLeeway  time.Duration // the greatest that any route may allow
 }
 
 // ID names a proof for the replay memory: a hash of its key and its jti.
@@ -43,7 +44,7 @@ type ID [16]byte
 // Proof is a good proof.
 type Proof struct {
 	ID      ID
-	Expires time.Time // from here on it is too old to be taken again
+	Expires time.Time // from here on no route takes it, whatever its leeway
 }
 
 // The reasons why a proof is refused, for the log. They hold nothing of it.
@@ -92,27 +93,48 @@ func Verify(raw string, want Expected) (Proof, error) {
 
 func verifyClaims(t *token.Untrusted, thumbprint string, want Expected) (Proof, error) {
 	sum := sha256.Sum256([]byte(want.Token))
-	iat, hasTime := seconds(t.Claims["iat"])
-	expires := iat + (MaxAge + want.Leeway).Seconds()
-	now := float64(want.Now.UnixNano()) / 1e9
 	jti := t.String("jti")
+	htu, isURL := parseURL(t.String("htu"))
 	switch {
 	case jti == "":
 		return Proof{}, ErrID
 	case t.String("htm") != want.Method:
 		return Proof{}, ErrMethod
-	case !sameURL(t.String("htu"), want.URL):
+	case !isURL || htu != want.URL:
 		return Proof{}, ErrURL
-	case !hasTime || now >= expires || iat > now+want.Leeway.Seconds():
+	case !timely(t, want):
 		return Proof{}, ErrTime
 	case t.String("ath") != base64.RawURLEncoding.EncodeToString(sum[:]):
 		return Proof{}, ErrToken
 	}
 	seen := sha256.Sum256([]byte(thumbprint + "\x00" + jti))
-	return Proof{
-		ID:      ID(seen[:16]),
-		Expires: time.Unix(int64(expires)+1, 0),
-	}, nil
+	iat, _ := seconds(t.Claims["iat"])
+	// Another route, or another gateway, may have a greater leeway than this
+	// one: the proof is remembered until none takes it.
+	last := iat + (MaxAge + max(want.Leeway, want.MaxLeeway)).Seconds()
+	return Proof{ID: ID(seen[:16]), Expires: time.Unix(int64(last)+1, 0)}, nil
+}
+
+// timely reports whether iat is there and recent (section 4.3 check 11). A
+// proof need not have exp or nbf; one that has them is held to them (RFC 7519
+// sections 4.1.4 and 4.1.5).
+func timely(t *token.Untrusted, want Expected) bool {
+	now, leeway := float64(want.Now.UnixNano())/1e9, want.Leeway.Seconds()
+	iat, ok := seconds(t.Claims["iat"])
+	if !ok || now >= iat+MaxAge.Seconds()+leeway || iat > now+leeway {
+		return false
+	}
+	if v, there := t.Claims["exp"]; there {
+		if exp, ok := seconds(v); !ok || now >= exp+leeway {
+			return false
+		}
+	}
+	if v, there := t.Claims["nbf"]; there {
+		if nbf, ok := seconds(v); !ok || nbf > now+leeway {
+			return false
+		}
+	}
+	return true
 }
 
 func seconds(v any) (float64, bool) {

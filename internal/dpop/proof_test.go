@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"maps"
 	"strings"
@@ -53,8 +54,26 @@ func (d *draft) String() string {
 
 func expected(thumbprint string) dpop.Expected {
 	return dpop.Expected{
-		Method: "POST", URL: "https://api.example.com/orders", Token: "the-token",
-		Thumbprint: thumbprint, Now: clock, Leeway: 30 * time.Second,
+		Method: "POST", URL: must(dpop.Request{Scheme: "https", Authority: "api.example.com", Target: "/orders?page=2"}.URL()),
+		Token: "the-token", Thumbprint: thumbprint, Now: clock, Leeway: 30 * time.Second, MaxLeeway: 5 * time.Minute,
+	}
+}
+
+// TestAProofIsRememberedUntilNoRouteTakesIt: however little leeway the route
+// that took it has.
+func TestAProofIsRememberedUntilNoRouteTakesIt(t *testing.T) {
+	for _, leeway := range []time.Duration{0, 30 * time.Second, 5 * time.Minute} {
+		want := expected(dpop.Thumbprint(key.Public()))
+		want.Leeway = leeway
+		proof, err := dpop.Verify(newDraft().String(), want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		widest := want
+		widest.Leeway, widest.Now = want.MaxLeeway, proof.Expires
+		if _, err := dpop.Verify(newDraft().String(), widest); !errors.Is(err, dpop.ErrTime) {
+			t.Errorf("leeway %v: forgotten at %v, when a route with the greatest leeway takes it: %v", leeway, proof.Expires, err)
+		}
 	}
 }
 
@@ -78,8 +97,14 @@ func TestEveryCheckOfSection43(t *testing.T) {
 		{"3", "without htu", without("htu"), dpop.ErrURL},
 		{"3", "without iat", without("iat"), dpop.ErrTime},
 		{"3", "without ath (section 7)", without("ath"), dpop.ErrToken},
+		{"3", "ath padded", claim("ath", newDraft().claims["ath"].(string)+"="), dpop.ErrToken},
+		{"3", "htm a list", claim("htm", []string{"POST"}), dpop.ErrMethod},
+		{"3", "htu a list", claim("htu", []string{"https://api.example.com/orders"}), dpop.ErrURL},
+		{"3", "an infinite iat", claim("iat", json.RawMessage("1e999")), dpop.ErrTime},
 		{"4", "typ JWT", header("typ", "JWT"), dpop.ErrType},
 		{"4", "typ at+jwt", header("typ", "at+jwt"), dpop.ErrType},
+		{"4", "typ as a media type", header("typ", "application/dpop+jwt"), dpop.ErrType},
+		{"4", "typ in capitals (RFC 7515 section 4.1.9)", header("typ", "DPoP+JWT"), nil},
 		{"4", "without typ", func(d *draft) { delete(d.header, "typ") }, dpop.ErrType},
 		{"5", "alg none", header("alg", "none"), dpop.ErrAlgorithm},
 		{"5", "a symmetric alg", func(d *draft) {
@@ -110,11 +135,20 @@ func TestEveryCheckOfSection43(t *testing.T) {
 		{"9", "a path alone", claim("htu", "/orders"), dpop.ErrURL},
 		{"9", "a query does not count", claim("htu", "https://api.example.com/orders?a=b#c"), nil},
 		{"9", "normal form does not count", claim("htu", "HTTPS://API.example.com:443/x/../%6frders"), nil},
+		{"10", "a nonce, where the server gave none", claim("nonce", "x"), nil},
 		{"11", "as old as may be", claim("iat", clock.Add(-89*time.Second).Unix()), nil},
 		{"11", "too old", claim("iat", clock.Add(-90*time.Second).Unix()), dpop.ErrTime},
 		{"11", "as new as may be", claim("iat", clock.Add(30*time.Second).Unix()), nil},
 		{"11", "from the future", claim("iat", clock.Add(31*time.Second).Unix()), dpop.ErrTime},
+		{"11", "a fraction of a second", claim("iat", float64(clock.Unix())-0.5), nil},
+		{"11", "an exp within the leeway", claim("exp", clock.Add(-29*time.Second).Unix()), nil},
+		{"11", "an exp that is past", claim("exp", clock.Add(-30*time.Second).Unix()), dpop.ErrTime},
+		{"11", "an exp that is no number", claim("exp", "never"), dpop.ErrTime},
+		{"11", "an nbf within the leeway", claim("nbf", clock.Add(30*time.Second).Unix()), nil},
+		{"11", "an nbf ahead", claim("nbf", clock.Add(31*time.Second).Unix()), dpop.ErrTime},
+		{"11", "an nbf that is no number", claim("nbf", nil), dpop.ErrTime},
 		{"11", "a time as text", claim("iat", "1800000000"), dpop.ErrTime},
+		{"12", "the token itself for its hash", claim("ath", "the-token"), dpop.ErrToken},
 		{"12", "for another token", claim("ath", b64(make([]byte, 32))), dpop.ErrToken},
 	} {
 		d := newDraft()
@@ -126,6 +160,11 @@ func TestEveryCheckOfSection43(t *testing.T) {
 		if err == nil && (proof.ID == dpop.ID{} || !proof.Expires.After(clock)) {
 			t.Errorf("%s: %+v", tt.name, proof)
 		}
+	}
+	want := expected(own)
+	want.Token = "another-token"
+	if _, err := dpop.Verify(newDraft().String(), want); !errors.Is(err, dpop.ErrToken) {
+		t.Errorf("check 12, presented with another token: %v", err)
 	}
 	for _, raw := range []string{"", "a.b.c", newDraft().String() + ".x", newDraft().String() + "," + newDraft().String(), strings.Repeat("a", 20_000)} {
 		if _, err := dpop.Verify(raw, expected(own)); !errors.Is(err, dpop.ErrMalformed) {

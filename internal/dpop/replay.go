@@ -13,8 +13,9 @@ import (
 // Replay remembers proofs until they are too old to be taken (RFC 9449 section
 // 11.1).
 type Replay interface {
-	// First tells whether a proof was not seen before, and notes it. An error
-	// means that nobody knows; the proof is then refused.
+	// First reports whether a proof was not seen before, and notes it. An error
+	// means that nobody knows; the request is then refused, and its client may
+	// try again with a new proof.
 	First(ctx context.Context, p Proof, now time.Time) (bool, error)
 }
 

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 )
 
@@ -79,6 +81,35 @@ func TestSeveralGatewaysShareARedis(t *testing.T) {
 	stop()
 	if first, err := a.First(t.Context(), numbered(4), clock); first || err == nil {
 		t.Errorf("Redis is away: %v, %v", first, err)
+	}
+}
+
+// TestRedisForgetsAProofNoSoonerThanItMay reads the time at which Redis will
+// forget a proof: no route, and no other gateway, takes it from then on.
+func TestRedisForgetsAProofNoSoonerThanItMay(t *testing.T) {
+	server, _ := redisServer(t)
+	shared := must(dpop.NewRedis(server))
+	defer shared.Close()
+	want := expected(dpop.Thumbprint(key.Public()))
+	want.Leeway = 0
+	proof, err := dpop.Verify(newDraft().String(), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now()
+	if first, err := shared.First(t.Context(), proof, clock); !first || err != nil {
+		t.Fatalf("%v, %v", first, err)
+	}
+	client := redis.NewClient(must(redis.ParseURL(server)))
+	defer client.Close()
+	names := must(client.Keys(t.Context(), "*").Result())
+	if len(names) != 1 {
+		t.Fatalf("Redis holds %q", names)
+	}
+	left := must(client.PTTL(t.Context(), names[0]).Result())
+	// What has passed since is at least what Redis has counted down.
+	if kept := left + time.Since(before); kept < dpop.MaxAge+want.MaxLeeway {
+		t.Errorf("kept for %v", kept)
 	}
 }
 

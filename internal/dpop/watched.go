@@ -21,6 +21,7 @@ type Watched struct {
 func (w *Watched) First(ctx context.Context, p Proof, now time.Time) (bool, error) {
 	first, err := w.Replay.First(ctx, p, now)
 	switch {
+	case err != nil && ctx.Err() != nil: // the request ended, and says nothing of the memory
 	case err != nil && w.failing.CompareAndSwap(false, true):
 		w.Logger.Error("the memory of DPoP proofs cannot be asked; requests with a token bound to a DPoP key are denied until it can: see --redis-url", "error", err.Error())
 	case err == nil && w.failing.CompareAndSwap(true, false):

@@ -35,3 +35,16 @@ func TestOnlyChangesOfTheMemorysHealthAreLogged(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestARequestThatEndedSaysNothingOfTheMemorysHealth(t *testing.T) {
+	var log strings.Builder
+	w := &dpop.Watched{Replay: &sick{errors.New("context canceled")}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.First(ended, dpop.Proof{}, clock); err == nil || log.Len() > 0 {
+		t.Errorf("%v, %s", err, log.String())
+	}
+	if _, err := w.First(t.Context(), dpop.Proof{}, clock); err == nil || log.Len() == 0 {
+		t.Errorf("%v, and nothing is logged", err)
+	}
+}

@@ -23,7 +23,7 @@ type Request struct {
 	Certificate []byte // PEM; of a client that shows one
 }
 
-var errNoVar = errors.New("explain knows scheme, http_host, request_uri and ssl_client_raw_cert")
+var errNoVar = errors.New("explain knows scheme, http_host, host, real_request_uri, request_uri and ssl_client_raw_cert")
 
 // Context implements [policy.Request], as the methods below do.
 func (*Request) Context() context.Context { return context.Background() }
@@ -59,7 +59,9 @@ func (r *Request) Var(name string) ([]byte, error) {
 		return []byte(r.URL.Scheme), nil
 	case "http_host":
 		return []byte(r.URL.Host), nil
-	case "request_uri":
+	case "host":
+		return []byte(strings.ToLower(strings.TrimSuffix(r.URL.Host, ":"+r.URL.Port()))), nil
+	case "real_request_uri", "request_uri":
 		return []byte(r.URL.RequestURI()), nil
 	case "ssl_client_raw_cert":
 		return r.Certificate, nil

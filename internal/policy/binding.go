@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
-	"net/url"
 	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
@@ -55,20 +54,26 @@ func (p *Policy) checkDPoP(s *subject) *refusal.Refusal {
 	if proofs != 1 {
 		return badProof("one DPoP header is required", errors.New("no proof, or more than one"))
 	}
-	own, err := p.ownURL(s.req)
+	shown, err := p.ownRequest(s.req)
 	if err != nil {
 		return because(refusal.Internal, err)
 	}
+	own, err := shown.URL()
+	if err != nil {
+		return badProof(err.Error(), err)
+	}
 	proof, err := dpop.Verify(raw, dpop.Expected{
-		Method: s.req.Method(), URL: own, Token: tok.Raw, Thumbprint: thumbprint, Now: s.now, Leeway: p.conf.Leeway,
+		Method: s.req.Method(), URL: own, Token: tok.Raw, Thumbprint: thumbprint,
+		Now: s.now, Leeway: p.conf.Leeway, MaxLeeway: config.MaxLeeway,
 	})
 	if err != nil {
 		return badProof(err.Error(), err)
 	}
+	// Last of all: a proof that is bad anyway needs no memory.
 	first, err := p.replay.First(s.req.Context(), proof, s.now)
 	switch {
 	case err != nil:
-		return badProof("whether the proof is new could not be checked", err)
+		return because(refusal.ProofsUnavailable, err)
 	case !first:
 		return badProof("the proof was used before", nil)
 	}
@@ -81,33 +86,27 @@ func badProof(description string, cause error) *refusal.Refusal {
 	return r
 }
 
-// ownURL is the request's URL as the client sees it. What APISIX shows as the
-// path may be rewritten; nginx's variables hold the client's own.
-func (p *Policy) ownURL(req Request) (string, error) {
-	uri, err := req.Var("request_uri")
-	if err != nil {
-		return "", err
-	}
-	path, _, _ := strings.Cut(string(uri), "?")
-	if !strings.HasPrefix(path, "/") { // absolute form (RFC 9112 section 3.2.2)
-		u, err := url.Parse(path)
-		if err != nil {
-			return "", errors.New("request_uri is no URL")
+// ownRequest is what the gateway says of the URL that the client sees. An error
+// means that the gateway did not answer; no client can cause that.
+func (p *Policy) ownRequest(req Request) (own dpop.Request, err error) {
+	ask := func(name string) string {
+		var value []byte
+		if err == nil {
+			value, err = req.Var(name)
 		}
-		path = u.EscapedPath()
+		return string(value)
+	}
+	// Since APISIX 3.0 request_uri is the normalised and decoded target, and
+	// the client's own is here; before, this variable is not there.
+	if own.Target = ask("real_request_uri"); own.Target == "" {
+		own.Target = ask("request_uri")
 	}
 	if p.conf.DPoPBaseURL != "" {
-		return p.conf.DPoPBaseURL + path, nil
+		own.Scheme, own.Authority, _ = strings.Cut(p.conf.DPoPBaseURL, "://")
+		return own, err
 	}
-	scheme, err := req.Var("scheme")
-	if err != nil {
-		return "", err
-	}
-	host, err := req.Var("http_host")
-	if err != nil {
-		return "", err
-	}
-	return string(scheme) + "://" + string(host) + path, nil
+	own.Scheme, own.Authority, own.Host = ask("scheme"), ask("http_host"), ask("host")
+	return own, err
 }
 
 // checkMTLS refuses a token that is bound to a certificate which the client did

@@ -134,7 +134,7 @@ var Checks = []Check{
 	},
 	{
 		Number: "13", Name: "DPoP binding", Stage: Prove,
-		Kinds: []refusal.Kind{refusal.DPoPFailed, refusal.MalformedToken},
+		Kinds: []refusal.Kind{refusal.DPoPFailed, refusal.ProofsUnavailable, refusal.MalformedToken},
 		Reads: readsOfDPoP, run: (*Policy).checkDPoP,
 	},
 	{

@@ -98,7 +98,7 @@ func TestSecrets(t *testing.T) {
 	first, second := strings.Repeat("1", 32), strings.Repeat("2", 64)
 	t.Setenv("FIRST", first)
 	t.Setenv("SECOND", second)
-	open := func(name string) *secret.Secret { return must(secret.Open("$env://"+name, clock, nil)) }
+	open := func(name string) *secret.Secret { return must(secret.Open("$env://"+name, secret.Options{Now: clock})) }
 	p := compileWith(t, route(func(c *config.Config) {
 		i := &c.Issuers[0]
 		i.JWKS, i.Algorithms, i.Secrets = nil, []string{"HS256", "HS512"}, []*secret.Secret{open("FIRST"), open("SECOND")}

@@ -34,6 +34,7 @@ const (
 	TooOld
 	BadAudience
 	DPoPFailed
+	ProofsUnavailable // the memory of DPoP proofs cannot be asked; its reason is that of DPoPFailed
 	MTLSFailed
 	WrongOrganization
 	WrongClient
@@ -81,6 +82,7 @@ var table = [numKinds]row{
 	TooOld:            {"too_old", 401, "invalid_token", "token too old", bearer},
 	BadAudience:       {"bad_audience", 401, "invalid_token", "the token is for another audience", bearer},
 	DPoPFailed:        {"dpop_failed", 401, "invalid_token", "the token is bound to a DPoP key", dpop},
+	ProofsUnavailable: {"dpop_failed", 503, "temporarily_unavailable", "whether the proof is new could not be checked", noChallenge},
 	MTLSFailed:        {"mtls_failed", 401, "invalid_token", "the token is not bound to the client's certificate", bearer},
 	WrongOrganization: {"wrong_organization", 403, "access_denied", "the token's organization is not allowed", noChallenge},
 	WrongClient:       {"wrong_client", 403, "access_denied", "the token's client is not allowed", noChallenge},
@@ -92,7 +94,8 @@ var table = [numKinds]row{
 	ClaimHeaderFailed: {"claim_header_failed", 403, "access_denied", "a required claim is missing", noChallenge},
 }
 
-// Reason is the stable label for metrics and logs.
+// Reason is the stable label for metrics and logs. Two kinds of one check may
+// share it.
 func (k Kind) Reason() string { return k.row().reason }
 
 // Status is the HTTP status.
@@ -135,7 +138,8 @@ type Refusal struct {
 	BadProof bool
 	// DPoP tells that the token came with the scheme DPoP.
 	DPoP bool
-	// RetryAfter is for KeysUnavailable; rounded up to whole seconds.
+	// RetryAfter is for the kinds with status 503; rounded up to whole
+	// seconds, at least one.
 	RetryAfter time.Duration
 	// Cause is for the log only.
 	Cause string

@@ -4,13 +4,18 @@
 package secret
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -26,30 +31,52 @@ const (
 )
 
 // Form is how a reference is written.
-const Form = `a reference to a secret of at least 32 bytes: "$env://NAME" or "$file:///path"`
+const Form = `"$env://NAME" or "$file:///path"`
 
 // The errors of [Open]; all of them wrap one.
 var (
 	ErrNoReference = errors.New("not a reference")
 	ErrNotThere    = errors.New("what it refers to is not there or cannot be read")
-	ErrTooShort    = errors.New("the secret is shorter than 32 bytes")
+	ErrTooShort    = errors.New("the secret is shorter than that")
 	ErrTooLong     = errors.New("the secret is longer than 64 KiB")
+	// ErrOutside and ErrNotBelow say nothing of what there is outside of the
+	// directory: nobody looks.
+	ErrOutside  = errors.New("the operator limits the files of secrets to one directory (--secrets-dir), and this is none below it")
+	ErrNotBelow = errors.New("the operator limits the files of secrets to one directory (--secrets-dir), and there is none by this name below it that can be read; a link must not lead out of it")
 )
+
+// Options are what a secret has to be like and where it may stand.
+type Options struct {
+	// MinLen is the shortest secret that will do, in bytes; less than
+	// [MinLen] is that.
+	MinLen int
+	// Dir is an absolute path; files that are not below it are refused. "" is
+	// any file. References to the environment are not limited by it.
+	Dir string
+	// Now is the time.
+	Now time.Time
+	// Logger is told of a file that cannot be read later on; nil is
+	// slog.Default.
+	Logger *slog.Logger
+}
 
 // Secret is a secret and where it came from. Its methods may be called by any
 // goroutine.
 type Secret struct {
+	opt     Options
 	path    string // "" for the environment
 	value   atomic.Pointer[[]byte]
 	mu      sync.Mutex   // held by whoever reads the file again
 	checked atomic.Int64 // Unix ns
 	failing bool         // guarded by mu
-	log     *slog.Logger
 }
 
 // Open reads the secret that ref names. Line breaks at its end do not count.
-func Open(ref string, now time.Time, log *slog.Logger) (*Secret, error) {
-	s := &Secret{log: log}
+func Open(ref string, opt Options) (*Secret, error) {
+	if opt.Logger == nil {
+		opt.Logger = slog.Default()
+	}
+	s := &Secret{opt: opt}
 	var value []byte
 	var err error
 	if name, ok := strings.CutPrefix(ref, envPrefix); ok && name != "" {
@@ -57,10 +84,10 @@ func Open(ref string, now time.Time, log *slog.Logger) (*Secret, error) {
 		if !there {
 			return nil, ErrNotThere
 		}
-		value, err = checked([]byte(text))
+		value, err = s.trimmed([]byte(text))
 	} else if path, ok := strings.CutPrefix(ref, filePrefix); ok && strings.HasPrefix(path, "/") {
 		s.path = path
-		value, err = readFile(path)
+		value, err = s.read()
 	} else {
 		return nil, ErrNoReference
 	}
@@ -68,7 +95,7 @@ func Open(ref string, now time.Time, log *slog.Logger) (*Secret, error) {
 		return nil, err
 	}
 	s.value.Store(&value)
-	s.checked.Store(now.UnixNano())
+	s.checked.Store(opt.Now.UnixNano())
 	return s, nil
 }
 
@@ -84,10 +111,10 @@ func (s *Secret) Value(now time.Time) []byte {
 
 func (s *Secret) again(now time.Time) {
 	s.checked.Store(now.UnixNano())
-	value, err := readFile(s.path)
+	value, err := s.read()
 	if err != nil {
 		if !s.failing {
-			s.log.Warn("a secret's file cannot be read; the last good secret stays in use", "path", s.path, "error", err.Error())
+			s.opt.Logger.Warn("a secret's file cannot be used; the last good secret stays in use", "path", s.path, "error", err.Error())
 		}
 		s.failing = true
 		return
@@ -96,28 +123,57 @@ func (s *Secret) again(now time.Time) {
 	s.value.Store(&value)
 }
 
-// readFile reads a regular file, so that no pipe can hold a request.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, ErrNotThere
+func (s *Secret) read() ([]byte, error) {
+	if s.opt.Dir == "" {
+		data, err := readRegular(s.path, os.Stat, os.OpenFile)
+		if err != nil {
+			return nil, ErrNotThere
+		}
+		return s.trimmed(data)
 	}
-	f, err := os.Open(path)
+	name, err := filepath.Rel(s.opt.Dir, s.path)
+	if err != nil || !filepath.IsLocal(name) {
+		return nil, ErrOutside
+	}
+	// Opened each time: the directory itself may be replaced. What is below it
+	// is found without leaving it, whatever links there are.
+	root, err := os.OpenRoot(s.opt.Dir)
 	if err != nil {
-		return nil, ErrNotThere
+		return nil, ErrNotBelow
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxLen+1))
+	defer root.Close()
+	data, err := readRegular(name, root.Stat, root.OpenFile)
 	if err != nil {
-		return nil, ErrNotThere
+		return nil, ErrNotBelow
 	}
-	return checked(data)
+	return s.trimmed(data)
 }
 
-func checked(data []byte) ([]byte, error) {
-	data = []byte(strings.TrimRight(string(data), "\r\n"))
+var errNotRegular = errors.New("not a regular file")
+
+// readRegular reads a file up to a little more than a secret may have. It opens
+// nothing but regular files, since opening a device can do harm, and it waits
+// for no pipe that takes a file's place meanwhile.
+func readRegular(name string, stat func(string) (fs.FileInfo, error), open func(string, int, fs.FileMode) (*os.File, error)) ([]byte, error) {
+	if info, err := stat(name); err != nil || !info.Mode().IsRegular() {
+		return nil, cmp.Or(err, errNotRegular)
+	}
+	f, err := open(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, cmp.Or(err, errNotRegular)
+	}
+	return io.ReadAll(io.LimitReader(f, maxLen+3)) // with a line break at its end
+}
+
+// trimmed is the secret in data.
+func (s *Secret) trimmed(data []byte) ([]byte, error) {
+	data = bytes.TrimRight(data, "\r\n")
 	switch {
-	case len(data) < MinLen:
+	case len(data) < max(s.opt.MinLen, MinLen):
 		return nil, ErrTooShort
 	case len(data) > maxLen:
 		return nil, ErrTooLong

@@ -46,6 +46,10 @@ type Options struct {
 	// several gateways share; "" is this process's own memory. A URL that is
 	// none denies DPoP requests.
 	RedisURL string
+	// SecretsDir is the absolute path of the directory that the files of
+	// secrets have to be below; "" is any file. It does not limit references to
+	// the environment.
+	SecretsDir string
 	// Logger gets one line per refused configuration and internal error; nil
 	// is slog.Default. Never a token, a secret or a claim's value.
 	Logger *slog.Logger
@@ -156,7 +160,7 @@ func (p *Plugin) Decisions() map[string]uint64 {
 		counts["forwarded"] += p.counts[i].forwarded.Load()
 	}
 	for _, kind := range refusal.Kinds() {
-		counts[kind.Reason()] = p.refused[kind].Load()
+		counts[kind.Reason()] += p.refused[kind].Load()
 	}
 	return counts
 }
@@ -198,7 +202,7 @@ func (p *Plugin) ParseConf(in []byte) (conf any, err error) {
 }
 
 func (s *settings) compile(in []byte) (*policy.Policy, error) {
-	conf, err := config.Parse(in, config.Options{AllowInsecure: s.AllowInsecure, Logger: s.Logger})
+	conf, err := config.Parse(in, config.Options{AllowInsecure: s.AllowInsecure, SecretsDir: s.SecretsDir, Logger: s.Logger})
 	if err != nil {
 		return nil, err
 	}
