@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -18,8 +17,6 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 )
-
-func bigInt(b []byte) *big.Int { return new(big.Int).SetBytes(b) }
 
 func numbered(n uint64) dpop.Proof {
 	var p dpop.Proof

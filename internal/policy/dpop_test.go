@@ -17,6 +17,7 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 )
@@ -25,7 +26,7 @@ var dpopKey = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.Genera
 
 // boundToken is bound to dpopKey.
 func boundToken(t *testing.T, changes ...string) string {
-	return good(t, append([]string{"cnf", `{"jkt":"` + dpop.Thumbprint(dpopKey().Public()) + `"}`}, changes...)...)
+	return good(t, append([]string{"cnf", `{"jkt":"` + jwk.Thumbprint(dpopKey().Public()) + `"}`}, changes...)...)
 }
 
 // proofFor is a proof of dpopKey for a GET of htu, with its jti.
