@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/secret"
 )
 
@@ -12,7 +13,7 @@ import (
 // algorithms, and with them alone.
 func (o object) clientSecret(i *Issuer) {
 	v, ok := o.get("client_secret")
-	hmac := isHMAC(i.Algorithms[0])
+	hmac := jwk.IsHMAC(i.Algorithms[0])
 	switch {
 	case hmac && !ok:
 		o.r.refuse(member(o.path, "client_secret"), "none", secret.Form+", which the algorithms "+strings.Join(i.Algorithms, ", ")+" need")

@@ -20,7 +20,7 @@ import (
 var (
 	ErrPrivate   = errors.New("the key is private")
 	ErrSymmetric = errors.New("the key is symmetric")
-	ErrMalformed = errors.New("the key is malformed")
+	ErrMalformed = errors.New("the key is malformed: a member is missing, or not as RFC 7518 section 6 has it")
 	ErrType      = errors.New(`the key's "kty" is not "RSA", "EC" or "OKP"`)
 	ErrUse       = errors.New(`the key's "use" is not "sig"`)
 	ErrKeyOps    = errors.New(`the key's "key_ops" is not a list with "verify"`)
@@ -97,14 +97,12 @@ func (k Key) Algorithms() []string { return slices.Clone(k.algorithms) }
 func (k Key) Fits(alg string) bool { return slices.Contains(k.algorithms, alg) }
 
 func parse(members map[string]any, limits bounds) (Key, error) {
-	kty, ok := members["kty"].(string)
+	kty, _ := members["kty"].(string)
 	switch {
 	case kty == "oct":
 		return Key{}, ErrSymmetric
 	case len(Secrets(members)) > 0:
 		return Key{}, ErrPrivate
-	case !ok:
-		return Key{}, ErrMalformed
 	case kty != "RSA" && kty != "EC" && kty != "OKP":
 		return Key{}, ErrType
 	}

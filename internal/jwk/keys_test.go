@@ -54,8 +54,8 @@ func (m members) without(name string) members {
 
 // read is the key as strictjson reads it.
 func (m members) read() map[string]any {
-	v := must(strictjson.Parse(must(json.Marshal(m)), strictjson.Options{}))
-	return v.(map[string]any)
+	object, _ := must(strictjson.Parse(must(json.Marshal(m)), strictjson.Options{})).(map[string]any)
+	return object
 }
 
 func rsaJWK() members {
