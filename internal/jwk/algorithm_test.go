@@ -172,3 +172,15 @@ func emptySalt(t *testing.T, key *rsa.PrivateKey, hash crypto.Hash, digest []byt
 	}
 	return signature
 }
+
+// Every request with a new token comes through here.
+func TestVerifyAllocatesNoMoreThanTheMethod(t *testing.T) {
+	for _, alg := range []string{"RS256", "EdDSA"} {
+		by := signers()[alg]
+		signature, public := must(by.method.Sign(input, by.key)), by.key.Public()
+		own := testing.AllocsPerRun(20, func() { _ = by.method.Verify(input, signature, public) })
+		if got := testing.AllocsPerRun(20, func() { _ = jwk.Verify(alg, input, signature, public) }); got > own {
+			t.Errorf("%s: %v allocations, %v of them the method's", alg, got, own)
+		}
+	}
+}
