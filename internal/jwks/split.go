@@ -9,7 +9,7 @@ import (
 )
 
 // maxKeys bounds the time that one set takes to read: 1,000 keys on P-521, the
-// most costly ones, take 30 ms of a core. Issuers publish a handful of keys.
+// most costly ones, take 20 to 30 ms of a core. Issuers publish a handful of keys.
 const maxKeys = 1000
 
 // split takes a JWKS apart into the texts of its keys, each of which is JSON by
