@@ -19,6 +19,11 @@ func TestAccepted(t *testing.T) {
 		{"PS256", allKeys, jws{header: map[string]any{"alg": "PS256"}, sign: ps256(ownRSA)}.String()},
 		{"ES256", allKeys, jws{header: map[string]any{"alg": "ES256", "kid": ecKid}, sign: es256(ownEC)}.String()},
 		{"EdDSA", allKeys, jws{header: map[string]any{"alg": "EdDSA", "kid": edKid}, sign: edDSA(ownEd)}.String()},
+		{
+			"Ed25519 (RFC 9864)",
+			policy{"jwks": ownKeys, "algorithms": []string{"Ed25519"}},
+			jws{header: map[string]any{"alg": "Ed25519", "kid": edKid}, sign: edDSA(ownEd)}.String(),
+		},
 		{"no kid and one key", nil, jws{header: map[string]any{"kid": nil}}.String()},
 		{"no typ", nil, jws{header: map[string]any{"typ": nil}}.String()},
 		{"typ at+jwt", nil, jws{header: map[string]any{"typ": "at+jwt"}}.String()},

@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 )
 
 var issuerKeys = []string{
@@ -133,7 +135,7 @@ func (o object) keySource(i *Issuer) {
 	if v, ok := o.get("jwks"); ok {
 		i.JWKS = v.jwks(i)
 	}
-	if len(given) == 0 && !isHMAC(i.Algorithms[0]) && i.Issuer != "" {
+	if len(given) == 0 && !jwk.IsHMAC(i.Algorithms[0]) && i.Issuer != "" {
 		i.DiscoveryURL = strings.TrimSuffix(i.Issuer, "/") + "/.well-known/openid-configuration"
 	}
 }
@@ -184,20 +186,16 @@ func (o object) sslVerify() bool {
 	return verify
 }
 
-var algorithms = []string{
-	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
-}
-
 func (o object) algorithms(fallback []string) []string {
 	v, ok := o.get("algorithms")
 	if !ok {
 		return slices.Clone(fallback)
 	}
-	names := v.texts("one of "+strings.Join(algorithms, ", ")+", or HS256, HS384, HS512 with client_secret", func(name string) bool {
-		return slices.Contains(algorithms, name) || isHMAC(name)
+	names := v.texts("one of "+strings.Join(jwk.Algorithms(), ", ")+", or HS256, HS384, HS512 with client_secret", func(name string) bool {
+		return jwk.IsAsymmetric(name) || jwk.IsHMAC(name)
 	})
 	for _, name := range names {
-		if isHMAC(name) != isHMAC(names[0]) {
+		if jwk.IsHMAC(name) != jwk.IsHMAC(names[0]) {
 			v.refuse("HS algorithms alone, or others without them: a public key must never be taken for a shared secret")
 			break
 		}
@@ -207,5 +205,3 @@ func (o object) algorithms(fallback []string) []string {
 	}
 	return names
 }
-
-func isHMAC(name string) bool { return name == "HS256" || name == "HS384" || name == "HS512" }

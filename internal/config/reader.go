@@ -12,6 +12,7 @@ type reader struct {
 	opt      Options
 	problems []Problem
 	unlisted int // problems beyond maxProblems
+	keys     int // in the key sets read so far
 	warnings []string
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/secret"
 )
 
@@ -13,7 +14,7 @@ import (
 // algorithms, and with them alone.
 func (o object) clientSecret(i *Issuer) {
 	v, ok := o.get("client_secret")
-	hmac := isHMAC(i.Algorithms[0])
+	hmac := jwk.IsHMAC(i.Algorithms[0])
 	minLen, form := leastSecret(i.Algorithms)
 	switch {
 	case hmac && !ok:
@@ -53,16 +54,12 @@ func (o object) clientSecret(i *Issuer) {
 	}
 }
 
-// hmacLen is the least length of the key of each HS algorithm, in bytes: that
-// of its hash (RFC 7518 section 3.2).
-var hmacLen = map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}
-
 // leastSecret is how many bytes a secret needs for the most demanding of the
 // algorithms, and how to write a reference to one.
 func leastSecret(algorithms []string) (minLen int, form string) {
 	minLen, needs := secret.MinLen, ""
 	for _, alg := range algorithms {
-		if n := hmacLen[alg]; n >= minLen {
+		if n := jwk.MinSecret(alg); n >= minLen {
 			minLen, needs = n, " for "+alg
 		}
 	}

@@ -8,24 +8,16 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
 // MaxAge is how old a proof may be (RFC 9449 section 11.1), besides leeway.
 const MaxAge = time.Minute
-
-// algorithms a proof may be signed with: asymmetric ones (section 4.3 check 5).
-var algorithms = []string{
-	"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",
-}
 
 // Expected is what a proof has to be about.
 type Expected struct {
@@ -72,20 +64,20 @@ func Verify(raw string, want Expected) (Proof, error) {
 		return Proof{}, ErrMalformed
 	case !strings.EqualFold(t.Typ, "dpop+jwt"):
 		return Proof{}, ErrType
-	case !slices.Contains(algorithms, t.Alg):
+	case !jwk.IsAsymmetric(t.Alg): // section 4.3 check 5
 		return Proof{}, ErrAlgorithm
 	}
 	members, _ := t.Header["jwk"].(map[string]any)
-	key, ok := jwks.PublicKey(members, t.Alg)
-	if !ok {
+	key, err := jwk.ParseUntrusted(members)
+	if err != nil || !key.Fits(t.Alg) {
 		return Proof{}, ErrKey
 	}
-	thumbprint := Thumbprint(key)
+	thumbprint := jwk.Thumbprint(key.Public())
 	// Before the signature: only the token's own key is worth its cost.
 	if thumbprint == "" || subtle.ConstantTimeCompare([]byte(thumbprint), []byte(want.Thumbprint)) != 1 {
 		return Proof{}, ErrThumbprint
 	}
-	if jwt.GetSigningMethod(t.Alg).Verify(t.SigningInput, t.Signature, key) != nil {
+	if jwk.Verify(t.Alg, t.SigningInput, t.Signature, key.Public()) != nil {
 		return Proof{}, ErrSignature
 	}
 	return verifyClaims(t, thumbprint, want)

@@ -3,17 +3,19 @@ package dpop_test
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/rsa"
-	"encoding/base64"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"maps"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
@@ -63,7 +65,7 @@ func expected(thumbprint string) dpop.Expected {
 // that took it has.
 func TestAProofIsRememberedUntilNoRouteTakesIt(t *testing.T) {
 	for _, leeway := range []time.Duration{0, 30 * time.Second, 5 * time.Minute} {
-		want := expected(dpop.Thumbprint(key.Public()))
+		want := expected(jwk.Thumbprint(key.Public()))
 		want.Leeway = leeway
 		proof, err := dpop.Verify(newDraft().String(), want)
 		if err != nil {
@@ -80,7 +82,7 @@ func TestAProofIsRememberedUntilNoRouteTakesIt(t *testing.T) {
 // TestEveryCheckOfSection43 is RFC 9449 section 4.3, check by check; the first
 // (one header) and the replay of section 11.1 are held by the policy's tests.
 func TestEveryCheckOfSection43(t *testing.T) {
-	own := dpop.Thumbprint(key.Public())
+	own := jwk.Thumbprint(key.Public())
 	header := func(name string, v any) func(*draft) { return func(d *draft) { d.header[name] = v } }
 	claim := func(name string, v any) func(*draft) { return func(d *draft) { d.claims[name] = v } }
 	without := func(name string) func(*draft) { return func(d *draft) { delete(d.claims, name) } }
@@ -187,36 +189,58 @@ func TestEveryTypeOfKey(t *testing.T) {
 		"RS256": {rsaKey, rsaKey.Public(), forge.JWK(rsaKey)},
 		"PS512": {rsaKey, rsaKey.Public(), forge.JWK(rsaKey)},
 		"EdDSA": {edKey, edKey.Public(), forge.JWK(edKey)},
+		// RFC 9864, as openid-client and oauth4webapi write it.
+		"Ed25519": {edKey, edKey.Public(), forge.JWK(edKey, "alg", "Ed25519")},
 	} {
 		d := newDraft()
 		d.header["alg"], d.header["jwk"], d.alg, d.key = alg, k.jwk, alg, k.private
-		if _, err := dpop.Verify(d.String(), expected(dpop.Thumbprint(k.public))); err != nil {
+		if _, err := dpop.Verify(d.String(), expected(jwk.Thumbprint(k.public))); err != nil {
 			t.Errorf("%s: %v", alg, err)
 		}
 	}
 }
 
-// The examples of RFC 7638 section 3.1 and RFC 8037 appendix A.3.
-func TestThumbprintsOfTheStandards(t *testing.T) {
-	n := must(base64.RawURLEncoding.DecodeString("0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"))
-	public := &rsa.PublicKey{E: 65537}
-	public.N = bigInt(n)
-	ed := ed25519.PublicKey(must(base64.RawURLEncoding.DecodeString("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")))
-	for want, k := range map[string]crypto.PublicKey{
-		"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs": public,
-		"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k": ed,
+// A client chooses the key of its proof, and so what the proof costs.
+func TestAProofsKeyIsBounded(t *testing.T) {
+	long := new(big.Int).SetBit(big.NewInt(1), 4096, 1) // 4097 bits
+	n := must(rsa.GenerateKey(rand.Reader, 2048)).N
+	for name, k := range map[string]*rsa.PublicKey{
+		"an RSA key over 4096 bits":         {N: long, E: 65537},
+		"an RSA key with another exponent":  {N: n, E: 65539},
+		"an RSA key with a small exponent":  {N: n, E: 3},
+		"an RSA key with the greatest one":  {N: n, E: 1<<31 - 1},
+		"an RSA key that is much too short": {N: new(big.Int).SetBit(big.NewInt(1), 511, 1), E: 65537},
 	} {
-		if got := dpop.Thumbprint(k); got != want {
-			t.Errorf("%s, want %s", got, want)
+		d := newDraft()
+		d.header["alg"] = "RS256"
+		d.header["jwk"] = object{"kty": "RSA", "n": b64(k.N.Bytes()), "e": b64(big.NewInt(int64(k.E)).Bytes())}
+		if _, err := dpop.Verify(d.String(), expected(jwk.Thumbprint(k))); !errors.Is(err, dpop.ErrKey) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got := dpop.Thumbprint("no key"); got != "" {
-		t.Errorf("a string has the thumbprint %s", got)
+}
+
+// RFC 7518 section 3.5.
+func TestAProofsSaltIsAsLongAsTheHash(t *testing.T) {
+	k := must(rsa.GenerateKey(rand.Reader, 2048))
+	for salt, want := range map[int]error{
+		rsa.PSSSaltLengthEqualsHash: nil, rsa.PSSSaltLengthAuto: dpop.ErrSignature, 31: dpop.ErrSignature,
+	} {
+		d := newDraft()
+		d.header["alg"], d.alg, d.key = "PS256", "PS256", k
+		d.header["jwk"] = object{"kty": "RSA", "n": b64(k.N.Bytes()), "e": "AQAB"}
+		signed := d.String()
+		input := signed[:strings.LastIndexByte(signed, '.')]
+		digest := sha256.Sum256([]byte(input))
+		raw := input + "." + b64(must(rsa.SignPSS(rand.Reader, k, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: salt})))
+		if _, err := dpop.Verify(raw, expected(jwk.Thumbprint(k.Public()))); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Errorf("a salt of %d: %v, want %v", salt, err, want)
+		}
 	}
 }
 
 func FuzzVerify(f *testing.F) {
-	own := dpop.Thumbprint(key.Public())
+	own := jwk.Thumbprint(key.Public())
 	f.Add(newDraft().String())
 	f.Add("a.b.c")
 	f.Add(b64([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"","y":""}}`)) + ".e30.")

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -19,9 +18,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 )
-
-func bigInt(b []byte) *big.Int { return new(big.Int).SetBytes(b) }
 
 func numbered(n uint64) dpop.Proof {
 	var p dpop.Proof
@@ -90,7 +88,7 @@ func TestRedisForgetsAProofNoSoonerThanItMay(t *testing.T) {
 	server, _ := redisServer(t)
 	shared := must(dpop.NewRedis(server))
 	defer shared.Close()
-	want := expected(dpop.Thumbprint(key.Public()))
+	want := expected(jwk.Thumbprint(key.Public()))
 	want.Leeway = 0
 	proof, err := dpop.Verify(newDraft().String(), want)
 	if err != nil {

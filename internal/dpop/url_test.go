@@ -7,12 +7,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 )
 
 // fits reports whether a proof that is good but for htu fits a request.
 func fits(t *testing.T, htu string, r dpop.Request) bool {
 	t.Helper()
-	want := expected(dpop.Thumbprint(key.Public()))
+	want := expected(jwk.Thumbprint(key.Public()))
 	var err error
 	if want.URL, err = r.URL(); err != nil {
 		if !errors.Is(err, dpop.ErrRequestURL) || want.URL != (dpop.URL{}) {
@@ -155,7 +156,7 @@ func TestAuthorities(t *testing.T) {
 
 func TestTheZeroURLFitsNoProof(t *testing.T) {
 	for _, htu := range []any{"", "https://a.example/x", nil} {
-		want := expected(dpop.Thumbprint(key.Public()))
+		want := expected(jwk.Thumbprint(key.Public()))
 		want.URL = dpop.URL{}
 		d := newDraft()
 		d.claims["htu"] = htu

@@ -22,6 +22,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inspect"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
@@ -212,7 +213,7 @@ func requestOf(t *testing.T, conf *config.Config, given [][2]string) *inspect.Re
 			req.Headers = append(req.Headers, [2]string{name, value})
 		case "bound":
 			sum := sha256.Sum256([]byte("own"))
-			claims["cnf"] = map[string]any{"jkt": dpop.Thumbprint(ecKey.Public())}
+			claims["cnf"] = map[string]any{"jkt": jwk.Thumbprint(ecKey.Public())}
 			if w[1] == "certificate" {
 				claims["cnf"] = map[string]any{"x5t#S256": forge.Base64URL(sum[:])}
 			}

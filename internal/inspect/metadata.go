@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
@@ -42,7 +42,7 @@ func ResourceMetadata(c *config.Config, resource string) ([]byte, error) {
 		document.AuthorizationServers = append(document.AuthorizationServers, i.Issuer)
 	}
 	if c.DPoP != config.Off {
-		document.DPoPAlgs = strings.Fields(refusal.DPoPAlgorithms)
+		document.DPoPAlgs = jwk.Algorithms()
 	}
 	return json.MarshalIndent(document, "", "  ")
 }

@@ -31,7 +31,7 @@ const (
 	FailedAddress    = "forbidden_address" // private or loopback, not admitted
 	FailedStatus     = "status"            // neither 200 nor a fitting 304
 	FailedRedirect   = "redirect"          // never followed
-	FailedTooLarge   = "too_large"         // over 1 MiB
+	FailedTooLarge   = "too_large"         // over 1 MiB, or a set of over 1,000 keys
 	FailedMalformed  = "malformed"         // not the JSON document it should be
 	FailedIssuer     = "issuer_mismatch"   // discovery of another issuer
 	FailedURL        = "bad_url"           // jwks_uri is not an admitted URL

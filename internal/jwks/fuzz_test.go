@@ -16,10 +16,11 @@ func FuzzKeySet(f *testing.F) {
 		`{"keys":[{"kty":"RSA","n":"!","e":"AQAB"}]}`, `{"keys":[{"kty":"EC","crv":"P-256","x":"","y":""}]}`,
 		set(rsaJWK("r", rsaKey()), ecJWK("e"), edJWK("d")), set(rsaJWK("r", shortKey())),
 		set(rsaJWK("r", rsaKey()).with("use", "enc"), ecJWK("e").with("alg", "ES384")),
+		`{"keys":[{"kty":"RSA","kid":"\ud800"},[[[]]],{"a":1,"a":2}],"x":"y"}`, `{"keys":[],"keys":[{}]}`,
 	} {
 		f.Add([]byte(document))
 	}
-	algs := []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "none"}
+	algs := []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "HS256", "none"}
 	f.Fuzz(func(t *testing.T, document []byte) {
 		p, err := jwks.Static(document)
 		if err != nil {
@@ -41,7 +42,7 @@ func FuzzKeySet(f *testing.F) {
 						t.Errorf("a curve of %d bits for %s", k.Params().BitSize, alg)
 					}
 				case ed25519.PublicKey:
-					if alg != "EdDSA" {
+					if alg != "EdDSA" && alg != "Ed25519" {
 						t.Errorf("an Ed25519 key for %s", alg)
 					}
 				default:

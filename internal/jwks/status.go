@@ -21,7 +21,7 @@ func (p *Provider) Status() Status {
 	if set := p.set.Load(); set != nil {
 		s.Skipped, s.Generation, s.Fetched = set.skipped, set.generation, set.fetched
 		for _, key := range set.keys {
-			s.KeyIDs = append(s.KeyIDs, key.Marshal().KID)
+			s.KeyIDs = append(s.KeyIDs, key.ID())
 		}
 	}
 	s.Ready = p.usable(time.Now()) != nil

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/MicahParks/jwkset"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 )
 
 // storage is what keyfunc looks keys up in: fixed when it is made, so that
@@ -17,12 +19,12 @@ type storage struct {
 
 var errReadOnly = errors.New("jwks: a key set is not written to")
 
-func newStorage(keys []jwkset.JWK) *storage {
-	s := &storage{Storage: jwkset.NewMemoryStorage(), all: keys, byKid: make(map[string]jwkset.JWK, len(keys))}
+func newStorage(keys []jwk.Key) *storage {
+	s := &storage{Storage: jwkset.NewMemoryStorage(), byKid: make(map[string]jwkset.JWK, len(keys))}
 	for _, key := range keys {
-		kid := key.Marshal().KID
-		if _, taken := s.byKid[kid]; !taken {
-			s.byKid[kid] = key
+		s.all = append(s.all, key.Material())
+		if _, taken := s.byKid[key.ID()]; !taken {
+			s.byKid[key.ID()] = key.Material()
 		}
 	}
 	return s

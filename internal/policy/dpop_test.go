@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
@@ -14,7 +14,7 @@ var dpopKey = forge.OtherP256
 
 // boundToken is bound to dpopKey.
 func boundToken(t *testing.T, changes ...string) string {
-	return good(t, append([]string{"cnf", `{"jkt":"` + dpop.Thumbprint(dpopKey().Public()) + `"}`}, changes...)...)
+	return good(t, append([]string{"cnf", `{"jkt":"` + jwk.Thumbprint(dpopKey().Public()) + `"}`}, changes...)...)
 }
 
 // proofFor is a proof of dpopKey for a GET of htu, with its jti.

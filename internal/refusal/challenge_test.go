@@ -1,14 +1,16 @@
 package refusal_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 )
 
 func TestChallenges(t *testing.T) {
-	const algs = `algs="` + refusal.DPoPAlgorithms + `"`
+	algs := `algs="` + strings.Join(jwk.Algorithms(), " ") + `"`
 	for _, tt := range []struct {
 		name  string
 		r     refusal.Refusal

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 )
 
 // Kind is why a request was refused. The zero Kind is [Internal], so that a
@@ -163,9 +165,9 @@ type Style struct {
 	NoBearer         bool   // and none with the scheme Bearer
 }
 
-// DPoPAlgorithms are those a proof may be signed with, as the challenge's algs
+// dpopAlgorithms are those a proof may be signed with, as the challenge's algs
 // names them (RFC 9449 section 7.1).
-const DPoPAlgorithms = "ES256 ES384 ES512 EdDSA PS256 PS384 PS512 RS256 RS384 RS512"
+var dpopAlgorithms = strings.Join(jwk.Algorithms(), " ")
 
 // Header is one response header.
 type Header struct{ Name, Value string }
@@ -238,7 +240,7 @@ func (r Refusal) challenge(row *row, s Style, status int, description string) st
 	rest := ` realm="` + s.Realm + `"` + params.String()
 	withDPoP := "DPoP" + rest
 	if s.DPoP {
-		withDPoP += `, algs="` + DPoPAlgorithms + `"`
+		withDPoP += `, algs="` + dpopAlgorithms + `"`
 	}
 	switch {
 	case row.challenge == dpop, s.NoBearer, r.DPoP:

@@ -10,7 +10,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
@@ -42,7 +42,7 @@ func TestDecisionsCountAReasonWhateverItsStatus(t *testing.T) {
 	b64 := base64.RawURLEncoding.EncodeToString
 	bound := sign(map[string]any{"kid": "k"}, map[string]any{
 		"iss": "https://issuer.example/", "aud": "api", "exp": time.Now().Add(time.Hour).Unix(),
-		"cnf": map[string]any{"jkt": dpop.Thumbprint(key().Public())},
+		"cnf": map[string]any{"jkt": jwk.Thumbprint(key().Public())},
 	})
 	ath := sha256.Sum256([]byte(bound))
 	proof := sign(map[string]any{"typ": "dpop+jwt", "jwk": map[string]any{"kty": "RSA", "n": b64(key().N.Bytes()), "e": "AQAB"}}, map[string]any{

@@ -27,6 +27,9 @@ func Signature(alg string, key any, input string) []byte {
 	if alg == "none" {
 		return nil
 	}
+	if alg == "Ed25519" { // RFC 9864's name, which golang-jwt does not have
+		alg = "EdDSA"
+	}
 	return must(jwt.GetSigningMethod(alg).Sign(input, key))
 }
 

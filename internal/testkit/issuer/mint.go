@@ -20,7 +20,7 @@ type MintRequest struct {
 	// Header is laid over alg, typ ("JWT", as Auth0 does) and kid; a null
 	// takes a member out.
 	Header map[string]any `json:"header"`
-	// Alg is RS256 (default), another RS*, PS*, ES*, HS*, EdDSA or none.
+	// Alg is RS256 (default), another RS*, PS*, ES*, HS*, EdDSA, Ed25519 or none.
 	Alg string `json:"alg"`
 	// Key is current (default), next, previous, rogue (one that is not in the
 	// set, under the kid of the current one) or none (an empty signature).
@@ -36,14 +36,18 @@ func (i *Issuer) Mint(r MintRequest) (string, error) {
 		r.Alg = "RS256"
 	}
 	method := jwt.GetSigningMethod(r.Alg)
+	if r.Alg == "Ed25519" { // RFC 9864; golang-jwt knows the older name alone
+		method = jwt.SigningMethodEdDSA
+	}
 	if method == nil {
-		return "", fmt.Errorf("alg: %q is unknown: give RS256, PS256, ES256 and their longer ones, EdDSA, HS256 or none", r.Alg)
+		return "", fmt.Errorf("alg: %q is unknown: give RS256, PS256, ES256 and their longer ones, EdDSA, Ed25519, HS256 or none", r.Alg)
 	}
 	key, kid, err := i.signingKey(r)
 	if err != nil {
 		return "", err
 	}
 	token := jwt.NewWithClaims(method, i.claims(r))
+	token.Header["alg"] = r.Alg
 	if kid != "" {
 		token.Header["kid"] = kid
 	}
@@ -99,6 +103,8 @@ func (i *Issuer) signingKey(r MintRequest) (key any, kid string, err error) {
 	switch {
 	case alg == "none":
 		family, alg = rsaFamily, "RS256"
+	case alg == "Ed25519":
+		family, alg = "EdDSA", "EdDSA"
 	case strings.HasPrefix(alg, "RS"), strings.HasPrefix(alg, "PS"):
 		family = rsaFamily
 	}

@@ -1,6 +1,7 @@
 package issuer_test
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -49,6 +50,27 @@ func TestEveryAlgorithmVerifiesWithThePublishedKeys(t *testing.T) {
 			t.Errorf("%s by the rogue key must fail by its signature alone: %v", alg, err)
 		}
 	}
+}
+
+// RFC 9864, as other libraries than golang-jwt write it.
+func TestATokenCanNameEd25519(t *testing.T) {
+	i := start(t, issuer.Options{})
+	token := minted(t, i, `{"alg":"Ed25519"}`)
+	header := object(t, part(t, token, 0))
+	at := strings.LastIndexByte(token, '.')
+	signature, err := base64.RawURLEncoding.DecodeString(token[at+1:])
+	if err != nil || header["alg"] != "Ed25519" {
+		t.Fatalf("%v, %v", header, err)
+	}
+	for _, key := range i.SigningKeys() {
+		if public, ok := key.Private.Public().(ed25519.PublicKey); ok && key.Kid == header["kid"] {
+			if !ed25519.Verify(public, []byte(token[:at]), signature) {
+				t.Error("the signature is not valid")
+			}
+			return
+		}
+	}
+	t.Errorf("no Ed25519 key has the kid %v", header["kid"])
 }
 
 func TestSymmetricAndUnsignedTokens(t *testing.T) {

@@ -1,4 +1,4 @@
-package dpop
+package jwk
 
 import (
 	"crypto"
@@ -13,7 +13,7 @@ import (
 var base64url = base64.RawURLEncoding
 
 // Thumbprint is the SHA-256 thumbprint of a key (RFC 7638 section 3), of its
-// canonical form, base64url; "" for a type that no proof has.
+// canonical form, base64url; "" for anything but the public keys of [Key.Public].
 func Thumbprint(key crypto.PublicKey) string {
 	var canonical string
 	switch k := key.(type) {
