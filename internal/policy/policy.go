@@ -100,7 +100,7 @@ func (p *Policy) Decide(req Request) Decision {
 	if p.conf == nil {
 		return refuse(refusal.ConfigInvalid)
 	}
-	if req.NumHeader() >= MaxHeadersShown {
+	if req.HeadersShown() >= MaxHeadersShown {
 		return refuse(refusal.TooManyHeaders)
 	}
 	found, err := token.Extract(p.sources, req)
