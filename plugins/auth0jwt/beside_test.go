@@ -95,7 +95,7 @@ func (g *gateway) route(t *testing.T, steps ...step) (conf uint32) {
 func (g *gateway) call(t *testing.T, r a6.Request) a6.Answer {
 	t.Helper()
 	r.ID, r.Method, r.SrcIP = 7, "GET", []byte{10, 1, 2, 3}
-	if r.Path == "" {
+	if r.Path == "" && len(r.Args) == 0 {
 		r.Path = "/orders"
 	}
 	payload, err := a6.EncodeRequest(r)
@@ -188,6 +188,7 @@ func TestPluginsThatFollowSeeReplaceAndDeleteTheIdentity(t *testing.T) {
 		"the right value last":  {field("x-user-id", "admin"), field("x-user-id", "alice")},
 		"the next one's first":  {field("x-user-id", "bob"), field("x-user-id", "admin")},
 		"an empty value first":  {field("x-user-id", ""), field("x-user-id", "admin")},
+		"capitals":              {field("X-USER-ID", "admin"), field("X-User-Id", "alice"), field("X_User_ID", "admin")},
 		"underscores":           {field("x_user_id", "bob"), field("x-user_id", "admin"), field("x-user-id", "alice"), field("x-user-id", "alice")},
 	}
 	next := []struct {

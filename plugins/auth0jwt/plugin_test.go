@@ -1,7 +1,6 @@
 package auth0jwt_test
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
@@ -9,100 +8,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	pkgHTTP "github.com/apache/apisix-go-plugin-runner/pkg/http"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
-
-// request is a request of the official runner, as far as the plugin can tell.
-type request struct {
-	header   header
-	original http.Header
-	args     url.Values
-	panics   bool
-}
-
-type header struct{ http.Header }
-
-func (h header) View() http.Header { return h.Header }
-
-func newRequest(pairs ...string) *request {
-	r := &request{header: header{http.Header{}}}
-	for i := 0; i < len(pairs); i += 2 {
-		r.header.Add(pairs[i], pairs[i+1])
-	}
-	r.original = r.header.Clone()
-	return r
-}
-
-func (*request) ID() uint32     { return 1 }
-func (*request) SrcIP() net.IP  { return net.IPv4(127, 0, 0, 1) }
-func (*request) Path() []byte   { return []byte("/") }
-func (*request) SetPath([]byte) {}
-func (r *request) Method() string {
-	if r.panics {
-		panic("broken")
-	}
-	return "GET"
-}
-func (r *request) Header() pkgHTTP.Header   { return r.header }
-func (r *request) Args() url.Values         { return r.args }
-func (*request) Var(string) ([]byte, error) { return nil, nil }
-func (*request) Body() ([]byte, error)      { return nil, nil }
-func (*request) Context() context.Context   { return context.Background() }
-func (*request) RespHeader() http.Header    { return http.Header{} }
-
-// sent is what the official runner makes of the header map: a deletion for
-// every name that is gone, a value for every name that is new or whose first
-// value changed.
-func (r *request) sent() map[string]string {
-	edits := map[string]string{}
-	for name := range r.original {
-		if _, there := r.header.Header[name]; !there {
-			edits["delete "+name] = ""
-		}
-	}
-	for name, values := range r.header.Header {
-		if before, there := r.original[name]; !there || before[0] != values[0] {
-			edits["set "+name] = values[0]
-		}
-	}
-	return edits
-}
-
-// upstream is what reaches the upstream of the headers named, by lower-case
-// name: APISIX takes the deletions first, and a value replaces every header
-// that has the name in any letter case.
-func (r *request) upstream(names ...string) map[string][]string {
-	now := map[string][]string{}
-	for name, values := range r.original {
-		now[strings.ToLower(name)] = slices.Clone(values)
-	}
-	edits := r.sent()
-	for _, edit := range slices.Sorted(maps.Keys(edits)) { // "delete" before "set"
-		what, name, _ := strings.Cut(strings.ToLower(edit), " ")
-		delete(now, name)
-		if value := edits[edit]; what == "set" && value != "" {
-			now[name] = []string{value}
-		}
-	}
-	maps.DeleteFunc(now, func(name string, _ []string) bool { return !slices.Contains(names, name) })
-	return now
-}
 
 var key = sync.OnceValue(func() *rsa.PrivateKey {
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -119,7 +38,7 @@ func conf(more string) []byte {
 		"claim_headers":{"X-User-Id":"sub"}%s}`, n, more)
 }
 
-func token(t *testing.T, signer *rsa.PrivateKey) string {
+func token(t testing.TB, signer *rsa.PrivateKey) string {
 	tok := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
 		"iss": "https://issuer.example/", "aud": "api", "sub": "alice", "exp": time.Now().Add(time.Hour).Unix(),
 	})
@@ -258,6 +177,19 @@ func TestEverythingThatGoesWrongDenies(t *testing.T) {
 			t.Errorf("status %d", w.Code)
 		}
 	})
+}
+
+func TestARequestIsRefusedWhereAnEditCannotBeMade(t *testing.T) {
+	p := newPlugin()
+	c := parse(t, p, conf(`,"token_from":[{"query":"access_token"}]`))
+	r := newRequest()
+	r.header.Header = nil // setting a header panics
+	r.args = url.Values{"access_token": {token(t, key())}}
+	w := httptest.NewRecorder()
+	p.RequestFilter(c, w, r)
+	if w.Code != 500 || p.Decisions()["forwarded"] != 0 {
+		t.Errorf("%d %s, counted %v", w.Code, w.Body, p.Decisions())
+	}
 }
 
 func TestTheLogNeverHoldsAConfigurationsSecretsOrATokensClaims(t *testing.T) {
