@@ -37,6 +37,9 @@ func (r *Request) Path() string { return r.URL.Path }
 // IP is not known.
 func (*Request) IP() string { return "" }
 
+// HeadersShown is the number of headers that APISIX shows.
+func (r *Request) HeadersShown() int { return len(r.Headers) }
+
 // NumHeader is the number of headers.
 func (r *Request) NumHeader() int { return len(r.Headers) }
 

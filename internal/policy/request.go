@@ -24,8 +24,11 @@ type Request interface {
 	Path() string
 	// IP is the client's address, "" where it is not known.
 	IP() string
-	// NumHeader is the number of header entries APISIX showed, repeats
-	// included; it shows 100 at most and says nothing about the rest.
+	// HeadersShown is the number of header entries APISIX showed, repeats
+	// included, whatever other plugins changed since; it shows 100 at most and
+	// says nothing about the rest.
+	HeadersShown() int
+	// NumHeader is the number of header entries there are now, repeats included.
 	NumHeader() int
 	// HeaderName is the name of entry i, in any letter case. It stands only
 	// until Decide returns, and is not changed.

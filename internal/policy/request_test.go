@@ -31,6 +31,7 @@ func (r *request) Context() context.Context {
 	return context.Background()
 }
 func (r *request) Method() string             { return r.method }
+func (r *request) HeadersShown() int          { return len(r.headers) }
 func (r *request) NumHeader() int             { return len(r.headers) }
 func (r *request) HeaderName(i int) []byte    { return []byte(r.headers[i][0]) }
 func (r *request) HeaderValue(i int) string   { return r.headers[i][1] }

@@ -158,7 +158,7 @@ func (p *Policy) checkConfiguration(*subject) *refusal.Refusal {
 const MaxHeadersShown = 100
 
 func (p *Policy) checkHeaderCount(s *subject) *refusal.Refusal {
-	if s.req.NumHeader() >= MaxHeadersShown {
+	if s.req.HeadersShown() >= MaxHeadersShown {
 		return because(refusal.TooManyHeaders, nil)
 	}
 	return nil

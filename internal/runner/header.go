@@ -46,6 +46,7 @@ func (h *header) Get(key string) string {
 // Set implements pkg/http.Header.
 func (h *header) Set(key, value string) {
 	if h.view != nil {
+		h.drop(key)
 		h.view.Set(key, value)
 		return
 	}
@@ -55,10 +56,20 @@ func (h *header) Set(key, value string) {
 // Del implements pkg/http.Header.
 func (h *header) Del(key string) {
 	if h.view != nil {
-		h.view.Del(key)
+		h.drop(key)
 		return
 	}
 	h.note(a6.Entry{Name: key})
+}
+
+// drop deletes a header from the map in every spelling: a plugin may have
+// stored it under a key that is not canonical, and to APISIX they are one.
+func (h *header) drop(key string) {
+	for name := range h.view {
+		if fold.Equal([]byte(name), key) {
+			delete(h.view, name)
+		}
+	}
 }
 
 func (h *header) note(e a6.Entry) {
@@ -71,7 +82,7 @@ func (h *header) note(e a6.Entry) {
 
 func (h *header) findNoted(key string) int {
 	for i := range h.noted {
-		if strings.EqualFold(h.noted[i].Name, key) {
+		if fold.Equal([]byte(h.noted[i].Name), key) {
 			return i
 		}
 	}

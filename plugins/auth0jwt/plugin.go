@@ -236,10 +236,8 @@ func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Reques
 		p.reported.Add(1)
 		s.Logger.Info("a rule with report_only would have denied a request", "rule", i)
 	}
-	edits, forward := decision.Forward()
-	if forward {
+	if _, forward := decision.Forward(); forward {
 		count.forwarded.Add(1)
-		apply(edits, r)
 		return
 	}
 	refused := decision.Refusal()
@@ -260,12 +258,19 @@ func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Reques
 	}
 }
 
-// decide is Decide with a net below it: a panic denies.
+// decide is Decide, and the edits made where the request is forwarded, with a
+// net below both: a panic denies, and so does an edit that cannot be made.
 func (s *settings) decide(pol *policy.Policy, r pkgHTTP.Request, memory *frameView) (d policy.Decision) {
 	defer func() {
 		if caught := recover(); caught != nil {
 			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Sprintf("panic: %T", caught)})
 		}
 	}()
-	return pol.Decide(newView(r, memory))
+	d = pol.Decide(newView(r, memory))
+	if edits, forward := d.Forward(); forward {
+		if err := apply(edits, r); err != nil {
+			return policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: err.Error()})
+		}
+	}
+	return d
 }

@@ -31,10 +31,10 @@ const (
 	cacheEnv = "TEST_CACHE" // its cache, in bytes
 )
 
-// TestMain is one of both runners when asked to be, for the benchmarks.
+// TestMain is one of both runners when asked to be, for tests beside other plugins and for the benchmarks.
 func TestMain(m *testing.M) {
 	cache, _ := strconv.ParseInt(os.Getenv(cacheEnv), 10, 64)
-	plugins := []plugin.Plugin{&nothing{}, auth0jwt.New(auth0jwt.Options{CacheSize: cache, AllowInsecure: true, Logger: slog.New(slog.DiscardHandler)})}
+	plugins := []plugin.Plugin{&nothing{}, &script{}, auth0jwt.New(auth0jwt.Options{CacheSize: cache, AllowInsecure: true, Logger: slog.New(slog.DiscardHandler)})}
 	defer runtime.KeepAlive(auth0jwt.Ballast())
 	switch os.Getenv(serveEnv) {
 	case "engine":
@@ -85,7 +85,7 @@ type process struct {
 	stop func()
 }
 
-func startProcess(b *testing.B, kind string, cache int64) process {
+func startProcess(b testing.TB, kind string, cache int64) process {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "r.sock")
 	cmd := exec.Command(os.Args[0])
@@ -152,7 +152,7 @@ type worker struct {
 	in []byte
 }
 
-func dial(b *testing.B, path string) *worker {
+func dial(b testing.TB, path string) *worker {
 	b.Helper()
 	c, err := net.Dial("unix", path)
 	if err != nil {

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 
 	pkgHTTP "github.com/apache/apisix-go-plugin-runner/pkg/http"
 
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 )
 
@@ -33,7 +31,8 @@ var frameViews = sync.Pool{New: func() any { return &frameView{stripe: stripes.A
 // newView shows a request to the policy: in place where the runner can, with
 // the memory given, and else from the runner's map.
 func newView(r pkgHTTP.Request, memory *frameView) policy.Request {
-	if f, ok := r.(frame); ok {
+	f, ours := r.(frame)
+	if ours {
 		if n, stands := f.Frame(); stands {
 			memory.view, memory.f, memory.n = view{f}, f, n
 			return memory
@@ -45,7 +44,20 @@ func newView(r pkgHTTP.Request, memory *frameView) policy.Request {
 			m.headers = append(m.headers, mapHeader{[]byte(name), value})
 		}
 	}
+	if ours {
+		m.shown, _ = f.Frame()
+	} else {
+		m.shown = max(len(m.headers), entries(received(r)))
+	}
 	return m
+}
+
+// entries counts the values of every name.
+func entries(headers http.Header) (n int) {
+	for _, values := range headers {
+		n += len(values)
+	}
+	return n
 }
 
 // view is what both ways share.
@@ -78,6 +90,7 @@ type frameView struct {
 	stripe uint32 // of the counts
 }
 
+func (v *frameView) HeadersShown() int        { return v.n }
 func (v *frameView) NumHeader() int           { return v.n }
 func (v *frameView) HeaderName(i int) []byte  { return v.f.FrameName(i) }
 func (v *frameView) HeaderValue(i int) string { return v.f.FrameValue(i) }
@@ -88,10 +101,12 @@ func (v *frameView) release() {
 	frameViews.Put(v)
 }
 
-// mapView is the runner's map as a list: one entry per value.
+// mapView is the runner's map as a list: one entry per value. shown is how many
+// there were before other plugins changed the map.
 type mapView struct {
 	view
 	headers []mapHeader
+	shown   int
 }
 
 type mapHeader struct {
@@ -99,53 +114,7 @@ type mapHeader struct {
 	value string
 }
 
+func (v *mapView) HeadersShown() int        { return v.shown }
 func (v *mapView) NumHeader() int           { return len(v.headers) }
 func (v *mapView) HeaderName(i int) []byte  { return v.headers[i].name }
 func (v *mapView) HeaderValue(i int) string { return v.headers[i].value }
-
-// apply hands edits to the runner.
-func apply(e identity.Edits, r pkgHTTP.Request) {
-	if len(e.DeleteHeaders) > 0 || len(e.SetHeaders) > 0 {
-		if _, exact := r.(frame); exact {
-			applyExactly(e, r.Header())
-		} else {
-			applyToMap(e, r.Header().View())
-		}
-	}
-	for _, name := range e.DeleteArgs {
-		delete(r.Args(), name)
-	}
-}
-
-func applyExactly(e identity.Edits, headers pkgHTTP.Header) {
-	for _, name := range e.DeleteHeaders {
-		headers.Del(name)
-	}
-	for _, h := range e.SetHeaders {
-		headers.Set(h.Name, h.Value)
-	}
-}
-
-// applyToMap works around the official runner: it compares the first value of
-// a header with what came in and sends nothing when they are equal, so that a
-// client who sends the right value first would keep the others. An entry under
-// another spelling of the same name is new to it: it sends the deletion, and
-// then the value.
-func applyToMap(e identity.Edits, headers http.Header) {
-	for _, name := range e.DeleteHeaders {
-		delete(headers, name)
-	}
-	for _, h := range e.SetHeaders {
-		delete(headers, http.CanonicalHeaderKey(h.Name))
-		headers[unlikeCanonical(h.Name)] = []string{h.Value}
-	}
-}
-
-// unlikeCanonical spells name in a way that Go's canonical form never does.
-// The configuration refuses names without a letter.
-func unlikeCanonical(name string) string {
-	if lower := strings.ToLower(name); lower != http.CanonicalHeaderKey(name) {
-		return lower
-	}
-	return strings.ToUpper(name)
-}
