@@ -23,6 +23,7 @@ type watched struct {
 func (w *watched) note() *request                  { w.touched = true; return &w.request }
 func (w *watched) Context() context.Context        { return w.request.Context() } // says nothing about the request
 func (w *watched) Method() string                  { return w.note().Method() }
+func (w *watched) HeadersShown() int               { return w.note().HeadersShown() }
 func (w *watched) NumHeader() int                  { return w.note().NumHeader() }
 func (w *watched) HeaderName(i int) []byte         { return w.note().HeaderName(i) }
 func (w *watched) HeaderValue(i int) string        { return w.note().HeaderValue(i) }
