@@ -23,7 +23,7 @@ const (
 	workOfMember  = 2
 	workOfElement = 2
 	workOfPattern = 20
-	workOfStep    = 4 // of a pattern's size
+	workOfStep    = 5 // of a pattern's size
 )
 
 var errTooMuch = errors.New("more work than one configuration may make")
@@ -42,7 +42,7 @@ func (r *reader) afford(path string, units int) bool {
 	r.refuse(path, errTooMuch.Error()+", counted up to here",
 		"rules, patterns, schemas, objects and lists of at most "+strconv.Itoa(maxWork)+
 			" units in all (about 10 for each word and sign of a rule and twice that for each of its values, "+
-			"4 for each instruction of a pattern, 30 for each subschema, 20 for each object)")
+			"5 for each instruction of a pattern, 30 for each subschema, 20 for each object)")
 	return false
 }
 
