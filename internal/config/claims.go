@@ -7,6 +7,7 @@ import (
 	"regexp/syntax"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/pattern"
 )
 
 var expectationKeys = []string{
@@ -118,11 +119,15 @@ func (o object) pattern(key string) *regexp.Regexp {
 		v.refuseHidden(want)
 		return nil
 	}
-	compiled, err := claim.CompileMatches(s)
+	size, err := pattern.SizeWhole(s)
+	var compiled *regexp.Regexp
+	if err == nil && o.r.afford(v.path, workOfPattern+workOfStep*size) {
+		compiled, err = claim.CompileMatches(s)
+	}
 	if err != nil {
-		given := "a string that does not compile"
+		given := "a string that does not compile (" + err.Error() + ")"
 		if broken, ok := errors.AsType[*syntax.Error](err); ok {
-			given += " (" + broken.Code.String() + ")"
+			given = "a string that does not compile (" + broken.Code.String() + ")" // the rest may be a secret
 		}
 		o.r.refuse(v.path, given, want)
 	}

@@ -70,7 +70,7 @@ func TestParseRefusesWhatIsTooLarge(t *testing.T) {
 }
 
 func TestErrorStaysShortForALongDocument(t *testing.T) {
-	document := `{"domain":"t.example.com","audience":[` + strings.Repeat("0,", 200_000) + `0]}`
+	document := `{"domain":"t.example.com","audience":[` + strings.Repeat("0,", 20_000) + `0]}`
 	_, err := config.Parse([]byte(document), config.Options{})
 	if err == nil || len(err.Error()) > 1<<16 || !strings.Contains(err.Error(), "more problems") {
 		t.Errorf("want a short list that says there is more, got %d bytes", len(err.Error()))

@@ -75,20 +75,18 @@ func Parse(data []byte, opt Options) (*Config, error) {
 
 // document reads the JSON and reports the keys that are there twice.
 func (r *reader) document(data []byte) (any, bool) {
-	var repeated []string
-	document, err := strictjson.Parse(data, strictjson.Options{OnDuplicate: func(pointer string) {
-		if len(repeated) < maxProblems {
-			repeated = append(repeated, pointer)
-		}
+	var repeated []string // as many as there is room for problems, at most
+	document, err := strictjson.Parse(data, strictjson.Options{MaxValues: maxValues, OnDuplicate: func(pointer string) {
+		repeated = append(repeated, pointer)
 	}})
-	if err != nil {
-		r.refuse("$", syntaxGiven(data, err), "one JSON document in UTF-8, nested at most 64 deep, and nothing after it")
-		return nil, false
-	}
 	for _, pointer := range repeated {
 		r.refuse(fromPointer(document, pointer), "the same key again", "each key once in an object")
 	}
-	return document, true
+	if err != nil {
+		r.refuse("$", syntaxGiven(data, err), "one JSON document in UTF-8, nested at most 64 deep, of at most "+
+			strconv.Itoa(maxValues)+" values, and nothing after it")
+	}
+	return document, err == nil
 }
 
 func syntaxGiven(data []byte, err error) string {
@@ -107,6 +105,10 @@ func syntaxGiven(data []byte, err error) string {
 		what = "text that is not valid UTF-8"
 	case strictjson.ErrDepth:
 		what = "a list or object nested too deep"
+	case strictjson.ErrDuplicate:
+		what = "one more of many repeated keys"
+	case strictjson.ErrValues:
+		what = "one value too many"
 	}
 	return what + " at " + position(data, syntax.Offset)
 }

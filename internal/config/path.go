@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 var plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -14,7 +15,7 @@ const maxShown = 100
 
 // member is the path of an object's member.
 func member(path, key string) string {
-	if plainKey.MatchString(key) && len(key) <= maxShown {
+	if len(key) <= maxShown && plainKey.MatchString(key) {
 		return path + "." + key
 	}
 	return path + "[" + quote(key) + "]"
@@ -27,6 +28,7 @@ func element(path string, i int) string {
 
 // quote makes text safe for one line of a log.
 func quote(text string) string {
+	text = text[:min(len(text), (maxShown+1)*utf8.UTFMax)]
 	if runes := []rune(text); len(runes) > maxShown {
 		text = string(runes[:maxShown]) + "…"
 	}
@@ -38,6 +40,9 @@ func quote(text string) string {
 func fromPointer(document any, pointer string) string {
 	path := "$"
 	at := document
+	if pointer == "" {
+		return path
+	}
 	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
 		list, isList := at.([]any)

@@ -14,6 +14,7 @@ type reader struct {
 	unlisted int // problems beyond maxProblems
 	keys     int // in the key sets read so far
 	warnings []string
+	work     int // done so far, see afford
 }
 
 func (r *reader) refuse(path, given, want string) {
@@ -77,6 +78,9 @@ func (v value) elements(want string) []value {
 		v.refuse(want)
 		return nil
 	}
+	if !v.r.afford(v.path, workOfElement*len(list)) {
+		return nil
+	}
 	elements := make([]value, len(list))
 	for i, e := range list {
 		elements[i] = value{v.r, element(v.path, i), e, v.hidden}
@@ -112,6 +116,9 @@ func (v value) object(want string) (object, bool) {
 		v.refuse(want)
 		return object{}, false
 	}
+	if !v.r.afford(v.path, workOfObject+workOfMember*len(members)) {
+		return object{}, false
+	}
 	return object{v.r, v.path, members, v.hidden}, true
 }
 
@@ -144,6 +151,8 @@ func (o object) allow(known ...string) {
 		v, _ := o.get(name)
 		switch {
 		case slices.Contains(known, name):
+		case len(o.r.problems) == maxProblems:
+			o.r.unlisted++
 		case nearest(name, known) != "":
 			v.refuseHidden("no such key; did you mean " + nearest(name, known) + "?")
 		case len(known) <= 12:

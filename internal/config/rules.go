@@ -2,6 +2,8 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
+	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/rule"
 )
@@ -39,7 +41,7 @@ func (o object) rule() Rule {
 		o.r.refuse(expression.path, "none", want)
 	} else if text, ok := expression.text(want); ok {
 		var err error
-		if r.Expression, err = rule.Compile(text); err != nil {
+		if r.Expression, err = rule.CompileWithin(text, o.r.spend(expression.path)); err != nil && !errors.Is(err, errTooMuch) {
 			o.r.refuse(expression.path, "one that does not compile ("+shorten(err.Error())+")", want)
 		}
 	}
@@ -74,9 +76,15 @@ func (o object) claimSchema() *rule.Schema {
 	if !ok {
 		return nil
 	}
-	s, err := rule.CompileSchema(all.members)
-	if err != nil {
+	s, err := rule.CompileSchemaWithin(all.members, o.r.spend(v.path))
+	problems, _ := errors.AsType[rule.SchemaErrors](err)
+	for _, p := range problems {
+		o.r.refuse(v.path+strings.TrimPrefix(fromPointer(all.members, p.Pointer), "$"), "one that means nothing ("+p.Text+")", want)
+	}
+	if err != nil && problems == nil && o.r.work <= maxWork { // else it was told
 		o.r.refuse(v.path, "one that does not compile ("+shorten(err.Error())+")", want)
+	}
+	if err != nil {
 		return nil
 	}
 	return s

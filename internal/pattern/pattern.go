@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -16,10 +19,12 @@ const (
 	// MaxSize is the largest program of a pattern, in instructions as [Size]
 	// counts them; (?:[a-z]{1,100}){1,8} has about 1,600.
 	MaxSize = 2_000
-	// What the parser does for a class of Unicode, without and with (?i), and
-	// for a range to a character beyond ASCII with (?i), whose characters it
-	// visits one by one: in instructions that take as long.
-	classCost, foldedClassCost, foldedRangeCost = 16, 160, 1_900
+	// What the parser does for a class of Unicode, without and with (?i), in
+	// instructions that take as long.
+	classCost, foldedClassCost = 16, 160
+	// With (?i) the parser visits the characters of a range one by one: so many
+	// in the time of an instruction.
+	runesPerCost = 586
 )
 
 // Size is how many instructions text compiles to, at most: counted on its parse
@@ -58,16 +63,33 @@ func parserCost(text string) int {
 			cost += foldedClassCost
 		case text[i] == '\\' && (next == 'p' || next == 'P'):
 			cost += classCost
-		case text[i] == '-' && folded && beyondASCII.MatchString(text[i+1:]):
-			cost += foldedRangeCost
+		case text[i] == '-' && folded:
+			cost += lastOf(text[i+1:]) / runesPerCost
 		}
 	}
 	return cost
 }
 
-// beyondASCII is how a character begins that may not be in ASCII: itself, or
-// its number, \x{10FFFF} or \377.
-var beyondASCII = regexp.MustCompile(`\A(?:[^\x00-\x7F]|\\[x0-7])`)
+// lastOf is the character that text begins with, as the last one of a range: as
+// itself or as its number, \x{10FFFF}, \xFF or \377; 0 where it is in ASCII or
+// no character.
+func lastOf(text string) int {
+	if text[0] != '\\' {
+		r, _ := utf8.DecodeRuneInString(text)
+		return int(r)
+	}
+	number := ofNumber.FindStringSubmatch(text)
+	switch {
+	case number == nil:
+		return 0
+	case number[1] != "":
+		r, _ := strconv.ParseUint(number[1], 16, 32) // at most 8 digits
+		return int(min(r, unicode.MaxRune))
+	}
+	return unicode.MaxLatin1
+}
+
+var ofNumber = regexp.MustCompile(`\A\\(?:x\{0*([0-9A-Fa-f]{1,8})\}|[x0-7])`)
 
 // folds reports whether a group of flags in text has the letter i, as in (?i)
 // and (?s-i:.
@@ -94,14 +116,25 @@ func Compile(text string) (*regexp.Regexp, error) {
 }
 
 // CompileWhole compiles text so that it has to match a whole string, within the
-// bounds of [Size]. The text is parsed alone first, so that a)(b does not
-// become valid by the brackets around it.
+// bounds of [SizeWhole].
 func CompileWhole(text string) (*regexp.Regexp, error) {
-	if _, err := Size(text); err != nil {
+	if _, err := SizeWhole(text); err != nil {
 		return nil, err
 	}
-	return regexp.Compile(`\A(?:` + text + `)\z`)
+	return regexp.Compile(whole(text))
 }
+
+// SizeWhole is Size of a text that has to match a whole string. It is parsed
+// alone, so that a)(b does not become valid by the brackets around it.
+func SizeWhole(text string) (int, error) {
+	size, err := Size(text)
+	if err == nil && strings.Contains(text, `\Q`) { // which may quote the closing bracket
+		_, err = syntax.Parse(whole(text), syntax.Perl)
+	}
+	return size, err
+}
+
+func whole(text string) string { return `\A(?:` + text + `)\z` }
 
 // count is the number of instructions of a tree, at most, or something above
 // MaxSize. A character class counts for more the more ranges it has: they are

@@ -43,7 +43,8 @@ func TestPatternsThatAreTooLarge(t *testing.T) {
 		"side by side":     {strings.Repeat(`a{500}`, 10), "at most 2000 instructions"},
 		"folded ranges":    {strings.Repeat(`(?i)[a-\x{10FFFE}]`, 2), "at most 2000 instructions"},
 		"folded range":     {strings.Repeat(`(?s-i:[a-\x{10FFFE}\00-\x{10FFFE}])`, 2), "at most 2000 instructions"},
-		"folded text":      {strings.Repeat(`(?i)[a-ÿ-￿]`, 2), "at most 2000 instructions"},
+		"folded zeros":     {strings.Repeat(`(?i)[a-\x{0000000000010FFFE}]`, 2), "at most 2000 instructions"},
+		"folded text":      {strings.Repeat(`(?i)[a-􏿿]`, 2), "at most 2000 instructions"},
 		"classes":          {strings.Repeat(`\PL`, 126), "at most 2000 instructions"},
 		"beyond RE2":       {`(?:(?:a{1000}){1000}){1000}`, "invalid repeat count"},
 		"not valid":        {`(`, "missing closing )"},
@@ -58,8 +59,19 @@ func TestPatternsThatAreTooLarge(t *testing.T) {
 	}
 }
 
+// What SizeWhole takes, compiles.
+func TestAQuoteThatDoesNotEndMatchesNoWholeString(t *testing.T) {
+	for text, fits := range map[string]bool{`\Qa.b\E`: true, `\Qa`: false, `\Qa\E(b)\Q`: false} {
+		_, err := pattern.SizeWhole(text)
+		_, compiled := pattern.CompileWhole(text)
+		if (err == nil) != fits || (compiled == nil) != fits {
+			t.Errorf("%s: %v, %v", text, err, compiled)
+		}
+	}
+}
+
 func TestTheLargestPatternsCompile(t *testing.T) {
-	for _, text := range []string{strings.Repeat("a", 1024), `[a-z]{1,900}`, `(?i)^[\w\-\.]+@[\w\-\.]+\.[a-z\-]{2,63}$`, strings.Repeat("a|", 511) + "b"} {
+	for _, text := range []string{strings.Repeat("a", 1024), `[a-z]{1,900}`, "(?i)[à-ÿ]" + strings.Repeat(`[à-ÿ\-\x00-\xff]`, 40), `(?i)^[\w\-\.]+@[\w\-\.]+\.[a-z\-]{2,63}$`, strings.Repeat("a|", 511) + "b"} {
 		if _, err := pattern.CompileWhole(text); err != nil {
 			t.Errorf("%.20s: %v", text, err)
 		}

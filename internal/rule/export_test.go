@@ -3,6 +3,9 @@ package rule
 // CostLimit is what an evaluation may cost.
 const CostLimit = costLimit
 
+// ValidationLimit is what a validation may cost.
+const ValidationLimit = validationLimit
+
 // Cost is what an evaluation costs that is not over the limit.
 func Cost(e *Expression, f *Facts) (uint64, error) {
 	_, details, err := e.program.Eval(f)
@@ -24,4 +27,11 @@ func Unpriced() (names []string) {
 		}
 	}
 	return names
+}
+
+// SchemaWork is what validating claims takes, or something beyond the limit.
+func SchemaWork(s *Schema, claims map[string]any) int64 {
+	w := &validation{schema: s, left: validationLimit}
+	w.apply(s.schema, claims, position{})
+	return validationLimit - w.left
 }

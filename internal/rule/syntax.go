@@ -37,7 +37,7 @@ const (
 	unitsPerToken   = 10
 	unitsPerNode    = 4
 	unitsPerNesting = 2 // for each node, times how deep it is nested
-	unitsPerPattern = 3 // for each instruction
+	unitsPerPattern = 5 // for each instruction
 	unitsPerError   = 1_000
 )
 

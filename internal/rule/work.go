@@ -37,7 +37,7 @@ var works = map[string]func(args []ref.Val) uint64{
 	// A constant, whatever the arguments.
 	operators.LogicalNot: constant, operators.Negate: constant, operators.Subtract: constant,
 	operators.Multiply: constant, operators.Divide: constant, operators.Modulo: constant,
-	"size": constant, "type": constant, "dyn": constant, "first": constant, "last": constant,
+	"type": constant, "dyn": constant, "first": constant, "last": constant,
 	"hasValue": constant, "value": constant, "unwrapOpt": constant, "or": constant, "orValue": constant,
 	"optional.of": constant, "optional.none": constant, "optional.ofNonZeroValue": constant,
 	"family": constant, "masked": constant, "prefixLength": constant, "isMask": constant, "isGlobalUnicast": constant,
@@ -71,6 +71,7 @@ var works = map[string]func(args []ref.Val) uint64{
 	"lists.range":   func(args []ref.Val) uint64 { return 1 + uint64(max(integer(args[0]), 0))/charsPerUnit },
 	"replace":       replace,
 	"sets.contains": everyWithEvery, "sets.equivalent": everyWithEvery, "sets.intersects": everyWithEvery,
+	"size":  func(args []ref.Val) uint64 { return 1 + uint64(textLength(args[0]))/bytesPerUnit }, // characters are counted
 	"slice": func(args []ref.Val) uint64 { return 1 + uint64(length(args[0])) },
 	"sort":  sorting, "@sortByAssociatedKeys": sorting,
 }
@@ -131,10 +132,10 @@ func each(a, b ref.Val) uint64 {
 
 func everyWithEvery(args []ref.Val) uint64 { return each(args[0], args[1]) + each(args[1], args[0]) }
 
-// format may print up to 400 digits of a number.
+// format may print up to 400 digits of a number, and sorts the names of maps.
 func format(args []ref.Val) uint64 {
 	text, _ := args[0].(types.String)
-	return eachArgument(args) + 50*uint64(strings.Count(string(text), "%")) + uint64(len(text))/charsPerUnit + weight(args[1])
+	return eachArgument(args) + 50*uint64(strings.Count(string(text), "%")) + uint64(len(text))/charsPerUnit + 3*weight(args[1])
 }
 
 // search compares the text that is looked for anew at each place.

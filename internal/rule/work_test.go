@@ -28,6 +28,19 @@ func TestEveryFunctionHasAPrice(t *testing.T) {
 // hostile is a token of 12 KiB of claims and a request of 60 KiB, at their worst
 // for what is done with them below.
 func hostile() *rule.Facts {
+	return rule.NewFacts(hostileClaims(), func() rule.Request {
+		return rule.Request{
+			Method: "GET", Path: "/" + strings.Repeat("p", 8_000),
+			Headers: map[string][]string{"x": slices.Repeat([]string{"y"}, 90)},
+			Query: map[string][]string{
+				"q": {strings.Repeat("q", 20_000), strings.Repeat("q", 20_000) + "r"},
+				"s": slices.Repeat([]string{""}, 100),
+			},
+		}
+	}, time.Unix(1_800_000_060, 0))
+}
+
+func hostileClaims() map[string]any {
 	many := make([]any, 4000)
 	texts := make([]any, 2500)
 	objects := make([]any, 3500)
@@ -46,16 +59,7 @@ func hostile() *rule.Facts {
 		"twin": strings.Repeat("a", 12_000), "nested": []any{many, many}, "big": json.Number("100000000"), "tz": "Europe/Berlin",
 		"distinct": texts[:250], "words": strings.Repeat("ab ", 4000), "names": members(1500),
 	}
-	return rule.NewFacts(claims, func() rule.Request {
-		return rule.Request{
-			Method: "GET", Path: "/" + strings.Repeat("p", 8_000),
-			Headers: map[string][]string{"x": slices.Repeat([]string{"y"}, 90)},
-			Query: map[string][]string{
-				"q": {strings.Repeat("q", 20_000), strings.Repeat("q", 20_000) + "r"},
-				"s": slices.Repeat([]string{""}, 100),
-			},
-		}
-	}, time.Unix(1_800_000_060, 0))
+	return claims
 }
 
 func members(n int) map[string]any {
@@ -157,6 +161,14 @@ var dear = map[string]string{
 	"constant conditions":    `claims.many.all(a, claims.many.all(b, ` + strings.Repeat("(true ? true : false) && ", 60) + `true))`,
 	"one of many, at length": `claims.many.exists_one(a, claims.many.exists_one(b, ` + strings.Repeat("(false ? true : false) || ", 60) + `false))`,
 	"address in a network":   `claims.texts.all(x, [0].exists(y, cidr("10.0.0.0/8").containsIP(claims.long)) || true)`,
+	"size of a text":         `claims.many.all(a, claims.many.all(b, claims.long.size() > 0 && request.query.q[0].size() > 0))`,
+	"format a map":           `claims.many.all(a, "%s".format([claims.names]).size() > 0)`,
+	"format bytes":           `claims.many.all(a, "%x%X".format([claims.long, bytes(claims.long)]).size() > 0)`,
+	"presence":               `claims.many.all(a, claims.many.all(b, has(request.headers.x) && has(claims.names.x) == false))`,
+	"keys of a literal":      `claims.many.all(a, claims.many.all(b, {"a": 1, "b": 2}[?claims.long].orValue(1) == 1))`,
+	"times as texts":         `claims.many.all(a, string(now) != string(duration("1h")) && string(1.5e300) != string(a))`,
+	"numbers of other types": `claims.many.all(a, int(1.5) == 1 && uint(a) == 7u && double("1e300") > 0.0 && int(now) > 0)`,
+	"empty texts":            `claims.many.all(a, claims.many.all(b, "".split("") == [] && "".replace("", "") == ""))`,
 	"unwrapped":              `claims.texts.all(x, optional.unwrap([optional.of(claims.many), optional.none()])[0] == claims.many)`,
 	"lists made":             `claims.many.all(a, [a, a, a, a, a, a, a, a][7] == 7)`,
 	"times":                  `claims.many.all(a, now + duration("1s") > now && now.getFullYear() > 2000 && now - now == duration("0s"))`,
@@ -241,19 +253,38 @@ func TestARequestThatIsTooLargeIsAnError(t *testing.T) {
 	}
 }
 
-// BenchmarkWorstExpression shows how long the worst expressions take, until
-// they are through or over the limit.
-func BenchmarkWorstExpression(b *testing.B) {
+// BenchmarkWorstRequest shows how long a rule or a schema may take for one token
+// and request: an expression until it is through or over the limit, a schema with
+// as much of each claim as passes.
+func BenchmarkWorstRequest(b *testing.B) {
 	for name, text := range dear {
 		e, err := rule.Compile(text)
 		if err != nil {
 			b.Fatal(name, err)
 		}
-		b.Run(name, func(b *testing.B) {
+		b.Run("rule/"+name, func(b *testing.B) {
 			facts := hostile()
+			before := cpu(b)
 			for b.Loop() {
 				_ = e.Holds(facts)
 			}
+			b.ReportMetric((cpu(b)-before)/float64(b.N), "cpu-ms/op")
+		})
+	}
+	for name, text := range dearSchemas() {
+		s, err := rule.CompileSchema(document(b, text))
+		if err != nil {
+			b.Fatal(name, err)
+		}
+		b.Run("schema/"+name, func(b *testing.B) {
+			claims := hostileClaims()
+			for rule.SchemaWork(s, claims) > rule.ValidationLimit && smaller(claims) {
+			}
+			before := cpu(b)
+			for b.Loop() {
+				s.Fits(claims)
+			}
+			b.ReportMetric((cpu(b)-before)/float64(b.N), "cpu-ms/op")
 		})
 	}
 }

@@ -12,10 +12,13 @@ const (
 	sliceHeader   = 24
 	mapHeader     = 48
 	// A map keeps eight members in one group, and from there on groups of eight
-	// in tables that are at most 7/8 full.
+	// in tables that are at most 7/8 full. Large tables are split in two as they
+	// grow, unevenly, so that large maps are a little more than half full.
 	groupSlots = 8
 	groupSize  = 288
 	tableSize  = 48
+
+	largestTable = 896
 )
 
 // Footprint is about how many bytes of heap a value of [Parse] takes. It counts
@@ -53,6 +56,9 @@ func groups(members int) int {
 		return 0
 	case members <= groupSlots:
 		return groupSize
+	}
+	if members > largestTable {
+		return members * 9 / 5 / groupSlots * groupSize
 	}
 	slots := 1 << bits.Len(uint(members*8/7-1))
 	return tableSize + slots/groupSlots*groupSize

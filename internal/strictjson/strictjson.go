@@ -26,6 +26,7 @@ var (
 	ErrUTF8      = errors.New("not valid UTF-8")
 	ErrDepth     = errors.New("nested too deep")
 	ErrDuplicate = errors.New("repeated member name")
+	ErrValues    = errors.New("too many values")
 )
 
 // SyntaxError says which rule a document broke and at which byte. It never
@@ -43,6 +44,9 @@ type Options struct {
 	// MaxDepth is how deep arrays and objects may nest; 0 means
 	// [DefaultMaxDepth].
 	MaxDepth int
+	// MaxValues is how many values, those within others included, a document
+	// may have; 0 means any number.
+	MaxValues int
 	// OnDuplicate, if set, is told the JSON Pointer (RFC 6901) of a member
 	// whose name was there before, and the parse continues with the first
 	// value. Without it a repeated name is an error, and with it one that
@@ -87,6 +91,7 @@ type parser struct {
 	path  []string // kept only for OnDuplicate
 
 	duplicates, duplicateBytes int // told OnDuplicate
+	values                     int
 }
 
 func (p *parser) fail(kind error) error { return &SyntaxError{Kind: kind, Offset: p.pos} }
@@ -111,6 +116,9 @@ func (p *parser) peek() byte {
 }
 
 func (p *parser) value() (any, error) {
+	if p.values++; p.opt.MaxValues > 0 && p.values > p.opt.MaxValues {
+		return nil, p.fail(ErrValues)
+	}
 	switch c := p.peek(); {
 	case c == '{':
 		return p.nested(p.object)

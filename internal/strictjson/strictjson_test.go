@@ -151,6 +151,15 @@ func TestParseNestsNoDeeperThanAsked(t *testing.T) {
 	}
 }
 
+func TestParseReadsNoMoreValuesThanAsked(t *testing.T) {
+	for document, fits := range map[string]bool{`[1,2]`: true, `{"a":{"b":[]}}`: true, `[1,2,3]`: false, `[[[[]]]]`: false, `{"a":1,"b":[0]}`: false} {
+		_, err := strictjson.Parse([]byte(document), strictjson.Options{MaxValues: 3})
+		if (err == nil) != fits || err != nil && !errors.Is(err, strictjson.ErrValues) {
+			t.Errorf("%s: %v", document, err)
+		}
+	}
+}
+
 func TestFinite(t *testing.T) {
 	for number, finite := range map[json.Number]bool{"1": true, "-0": true, "1e308": true, "1e309": false, "-1e400": false, "1e-400": true, "": false} {
 		if _, ok := strictjson.Finite(number); ok != finite {
