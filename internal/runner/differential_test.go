@@ -80,15 +80,18 @@ func startProcess(t testing.TB, which string) (path string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	for range 500 {
+	hangs := time.After(hangGuard)
+	for {
 		if c, err := net.Dial("unix", path); err == nil {
 			c.Close()
 			return path
 		}
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-hangs:
+			t.Fatal("the server does not listen")
+		}
 	}
-	t.Fatal("the server does not listen")
-	return ""
 }
 
 // bothPlugins are what both servers serve.
