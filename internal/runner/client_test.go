@@ -65,6 +65,10 @@ func dial(t testing.TB, path string) *client {
 	if err := c.SetDeadline(time.Now().Add(hangGuard)); err != nil {
 		t.Fatal(err)
 	}
+	return newClient(t, c)
+}
+
+func newClient(t testing.TB, c net.Conn) *client {
 	t.Cleanup(func() { c.Close() })
 	return &client{t: t, Conn: c, r: bufio.NewReader(c)}
 }

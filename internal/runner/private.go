@@ -77,7 +77,7 @@ func isDirectory(path string) bool {
 // Runners that share a directory look and then rename or delete, one after the
 // other. Whoever cannot have the lock for that long does not delete.
 const (
-	lockTries = 50
+	lockTries = 10
 	lockPause = 10 * time.Millisecond
 )
 

@@ -2,16 +2,13 @@ package runner_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
 
@@ -69,8 +66,10 @@ func TestARouteThatCannotBeJudgedDenies(t *testing.T) {
 
 func TestTokensNameTheSameConfigurationInEveryProcess(t *testing.T) {
 	names := &filter{name: "names", run: func(x exchange) { x.w.Header().Set("X-Conf", x.conf.(string)); x.w.WriteHeader(204) }}
-	first, _ := start(t, only(names))
-	second, _ := start(t, only(names))
+	opt := only(names)
+	opt.TokenKey = []byte("the key of one socket and another")
+	first, _ := start(t, opt)
+	second, _ := start(t, opt)
 	before, after := dial(t, first), dial(t, second)
 	tokens := map[uint32]string{}
 	for n := range 100 {
@@ -201,68 +200,6 @@ func TestAnAnswerThatNoFrameCarriesDenies(t *testing.T) {
 	c := dial(t, path)
 	if a := c.route("big", "", get()); !isDenied(a) {
 		t.Errorf("status %d, %d bytes", a.Stop.Status, len(a.Stop.Body))
-	}
-}
-
-func TestShutdownAnswersWhatIsInFlight(t *testing.T) {
-	entered, gate := make(chan struct{}), make(chan struct{})
-	path, s := start(t, only(&filter{name: "p", run: func(x exchange) {
-		if x.conf == "slow" {
-			close(entered)
-			<-gate
-		}
-		x.w.WriteHeader(http.StatusTeapot)
-	}}))
-	slow, idle := dial(t, path), dial(t, path)
-	r := get()
-	r.ConfToken = idle.prepare("fast", entry("p", "fast"))
-	idle.call(r)
-	answers := make(chan a6.Answer)
-	go func() { answers <- slow.route("p", "slow", get()) }()
-	<-entered
-	ctx, cancel := context.WithTimeout(t.Context(), hangGuard)
-	defer cancel()
-	stopped := make(chan struct{})
-	go func() {
-		s.Shutdown(ctx)
-		close(stopped)
-	}()
-	// The idle connection ends, and nobody new comes in.
-	if _, err := idle.r.ReadByte(); err == nil {
-		t.Error("an idle connection goes on")
-	}
-	close(gate)
-	if a := <-answers; a.Stop == nil || a.Stop.Status != http.StatusTeapot {
-		t.Errorf("answer %+v", a)
-	}
-	<-stopped
-	if ctx.Err() != nil {
-		t.Error("the shutdown took all of its time")
-	}
-}
-
-// nearlyOver is a context whose deadline is there, and which ends when the test
-// hangs: what is done shortly before the end is done, however slow the machine.
-type nearlyOver struct{ context.Context }
-
-func (nearlyOver) Deadline() (time.Time, bool) { return time.Now(), true }
-
-func TestShutdownCancelsContextsInTimeForAnAnswer(t *testing.T) {
-	entered := make(chan struct{})
-	path, s := start(t, only(&filter{name: "p", run: func(x exchange) {
-		close(entered)
-		<-x.r.Context().Done()
-		x.w.WriteHeader(http.StatusTeapot)
-	}}))
-	c := dial(t, path)
-	answers := make(chan a6.Answer)
-	go func() { answers <- c.route("p", "", get()) }()
-	<-entered
-	ctx, cancel := context.WithTimeout(t.Context(), hangGuard)
-	defer cancel()
-	s.Shutdown(nearlyOver{ctx})
-	if a := <-answers; a.Stop == nil || a.Stop.Status != http.StatusTeapot {
-		t.Errorf("answer %+v", a)
 	}
 }
 
