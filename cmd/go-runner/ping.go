@@ -15,31 +15,33 @@ const pingTimeout = 2 * time.Second
 
 func pingCommand() *cobra.Command {
 	var listen string
+	timeout := seconds(pingTimeout)
 	cmd := &cobra.Command{
 		Use:   "ping",
 		Short: "Ask the runner on a socket for one exchange, for health checks",
 		Long: "Connects to the runner's socket and prepares an empty configuration, as APISIX would.\n" +
-			"Exit 0: the runner answered. Exit 3: it did not within 2 s.",
+			"Exit 0: the runner answered. Exit 3: it did not in time.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			path, err := socketPath(listen)
 			if err != nil {
 				return err
 			}
-			return ping(path)
+			return ping(path, time.Duration(timeout))
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", os.Getenv(listenEnv), "the runner's `address`, unix:PATH; default $APISIX_LISTEN_ADDRESS")
+	cmd.Flags().Var(&timeout, "timeout", "how long the runner may take")
 	return cmd
 }
 
-func ping(path string) error {
-	conn, err := net.DialTimeout("unix", path, pingTimeout)
+func ping(path string, timeout time.Duration) error {
+	conn, err := net.DialTimeout("unix", path, timeout)
 	if err != nil {
 		return cannotRun("no runner answers: %w", err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(pingTimeout)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return cannotRun("ping: %w", err)
 	}
 	// One fixed key, so that the runner keeps one token for all pings.

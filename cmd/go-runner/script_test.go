@@ -18,6 +18,10 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
 
+// hangGuard ends what hangs. Nothing that works comes near it, however busy the
+// machine is.
+const hangGuard = 5 * time.Minute
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"go-runner": main})
 }
@@ -81,14 +85,18 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 
 // waitsocket PATH waits until somebody listens there.
 func waitSocket(ts *testscript.TestScript, _ bool, args []string) {
-	for range 500 {
+	hangs := time.After(hangGuard)
+	for {
 		if conn, err := net.Dial("unix", ts.MkAbs(args[0])); err == nil {
 			ts.Check(conn.Close())
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-hangs:
+			ts.Fatalf("nobody listens on %s", args[0])
+		}
 	}
-	ts.Fatalf("nobody listens on %s", args[0])
 }
 
 // deadsocket PATH leaves a socket file behind that nobody listens on.

@@ -15,6 +15,10 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
 )
 
+// hangGuard ends what hangs. Nothing that works comes near it, however busy the
+// machine is.
+const hangGuard = 5 * time.Minute
+
 // start serves plugins on a socket of its own.
 func start(t testing.TB, opt runner.Options) (path string, s *runner.Server) {
 	t.Helper()
@@ -33,7 +37,7 @@ func start(t testing.TB, opt runner.Options) (path string, s *runner.Server) {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), hangGuard)
 		defer cancel()
 		s.Shutdown(ctx)
 		if err := <-served; err != nil {
@@ -58,9 +62,13 @@ func dial(t testing.TB, path string) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(hangGuard)); err != nil {
 		t.Fatal(err)
 	}
+	return newClient(t, c)
+}
+
+func newClient(t testing.TB, c net.Conn) *client {
 	t.Cleanup(func() { c.Close() })
 	return &client{t: t, Conn: c, r: bufio.NewReader(c)}
 }

@@ -1,69 +1,78 @@
 package runner
 
 import (
+	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"log/slog"
 	"maps"
-	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
-
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
 )
 
-// conf is one distinct list of plugins with their configurations.
-type conf struct {
-	digest digest
-	token  uint32
-	used   atomic.Int64 // Unix seconds of the last use
+// kept is one distinct list of plugins with their configurations.
+type kept struct {
+	digest  digest
+	token   uint32
+	route   string // that brought it first
+	entries []a6.Entry
+	size    int64        // of the text, in bytes
+	used    atomic.Int64 // Unix seconds of the last use
 
-	compiled atomic.Bool
-	ready    chan struct{} // closed when compiled; what follows stands then
-	steps    []step
-	denies   bool // a step could not be made: no request is let through
-}
-
-type step struct {
-	plugin plugin.Plugin
-	conf   any
+	ready   chan struct{} // closed when conf is there
+	conf    atomic.Pointer[conf]
+	reading sync.Mutex   // one reading at a time
+	retryAt atomic.Int64 // Unix nanoseconds from which on it is read again; 0 is never
 }
 
 // digest names a list of plugins and configurations by its content.
 type digest [sha256.Size]byte
 
 // confStore keeps configurations by token. A look-up takes no lock. The token
-// is a hash of the content, and not a count: one that APISIX kept from an
-// earlier process names the same policy here or none, but never another
-// route's, as long as no two contents of one deployment share 32 bits of
-// SHA-256.
+// is a keyed hash of the content, and not a count: one that APISIX kept from an
+// earlier process names the same policy here or none. Whoever writes routes
+// does not know the key, and so cannot make a text whose token is another
+// route's; what remains is chance, and is logged and counted.
 type confStore struct {
-	plugins map[string]plugin.Plugin
-	max     int
-	ttl     time.Duration
-	log     *slog.Logger
-	now     func() time.Time
+	plugins  map[string]*servedPlugin
+	max      int
+	maxBytes int64
+	ttl      time.Duration
+	key      []byte
+	log      *slog.Logger
+	counters *counters
 
-	shards [64]atomic.Pointer[map[uint32]*conf]
+	shards [64]atomic.Pointer[map[uint32]*kept]
 
 	mu       sync.Mutex // of what follows, and for writing shards
-	byDigest map[digest]*conf
+	byDigest map[digest]*kept
+	bytes    int64
 }
 
-func newConfStore(plugins map[string]plugin.Plugin, opt Options) *confStore {
-	return &confStore{
-		plugins: plugins, max: opt.MaxConfs, ttl: opt.ConfTTL, log: opt.Logger,
-		now: time.Now, byDigest: map[digest]*conf{},
+func newConfStore(plugins map[string]*servedPlugin, counters *counters, opt Options) *confStore {
+	s := &confStore{
+		plugins: plugins, max: opt.MaxConfs, maxBytes: opt.MaxConfBytes, ttl: opt.ConfTTL, key: opt.TokenKey,
+		log: opt.Logger, counters: counters, byDigest: map[digest]*kept{},
 	}
+	if s.max == 0 {
+		s.max = DefaultMaxConfs
+	}
+	if s.maxBytes == 0 {
+		s.maxBytes = DefaultMaxConfBytes
+	}
+	if s.key == nil {
+		s.key = make([]byte, tokenKeySize)
+		_, _ = rand.Read(s.key) // it never fails
+	}
+	return s
 }
 
-func (s *confStore) shard(token uint32) *atomic.Pointer[map[uint32]*conf] {
+func (s *confStore) shard(token uint32) *atomic.Pointer[map[uint32]*kept] {
 	return &s.shards[token%uint32(len(s.shards))]
 }
 
@@ -73,144 +82,155 @@ func (s *confStore) lookup(token uint32) *conf {
 	if shard == nil {
 		return nil
 	}
-	c := (*shard)[token]
-	if c == nil {
+	k := (*shard)[token]
+	if k == nil {
 		return nil
 	}
-	s.touch(c)
-	if !c.compiled.Load() {
-		<-c.ready
+	now := time.Now()
+	k.touch(now)
+	if at := k.retryAt.Load(); at != 0 && now.UnixNano() >= at && k.retryAt.CompareAndSwap(at, 0) {
+		go s.read(k)
 	}
-	return c
+	if c := k.conf.Load(); c != nil {
+		return c
+	}
+	<-k.ready
+	return k.conf.Load()
 }
 
 // touch notes a use, at most once a second so that busy routes do not write
 // to memory that all cores read.
-func (s *confStore) touch(c *conf) {
-	if now := s.now().Unix(); c.used.Load() != now {
-		c.used.Store(now)
+func (k *kept) touch(now time.Time) {
+	if now := now.Unix(); k.used.Load() != now {
+		k.used.Store(now)
 	}
 }
 
-func (s *confStore) len() int {
+// kept is how many configurations there are, and the bytes of their text.
+func (s *confStore) kept() (n int, bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.byDigest)
+	return len(s.byDigest), s.bytes
 }
 
-// prepare gives the token of a configuration, compiling it where it is new:
+// prepare gives the token of a configuration, reading it where it is new:
 // once, whoever asks at the same time, and without holding up others.
-func (s *confStore) prepare(key string, entries []a6.Entry) uint32 {
-	c, isNew := s.enter(digestOf(entries))
+func (s *confStore) prepare(route string, entries []a6.Entry) uint32 {
+	k, isNew := s.enter(route, entries)
 	if isNew {
-		c.steps, c.denies = s.steps(key, entries)
-		c.compiled.Store(true)
-		close(c.ready)
+		s.read(k)
+		close(k.ready)
 	}
-	<-c.ready
-	return c.token
+	<-k.ready
+	return k.token
 }
 
-func (s *confStore) enter(d digest) (c *conf, isNew bool) {
+func (s *confStore) enter(route string, entries []a6.Entry) (k *kept, isNew bool) {
+	d, size := s.digestOf(entries)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c = s.byDigest[d]
-	if isNew = c == nil; isNew {
-		s.makeRoom()
-		c = &conf{digest: d, token: s.freeToken(d), ready: make(chan struct{})}
-		s.byDigest[d] = c
-		s.write(c.token, c)
+	k = s.byDigest[d]
+	if isNew = k == nil; isNew {
+		s.makeRoom(size)
+		k = &kept{digest: d, token: s.freeToken(d, route), route: route, entries: entries, size: size, ready: make(chan struct{})}
+		s.byDigest[d] = k
+		s.bytes += size
+		s.write(k.token, k)
 	}
-	s.touch(c)
-	return c, isNew
+	k.touch(time.Now())
+	return k, isNew
 }
 
 // freeToken is the first 32 bits of the digest, or, where another content has
 // them, the next that are free. 0 is what a missing token reads as.
-func (s *confStore) freeToken(d digest) uint32 {
+func (s *confStore) freeToken(d digest, route string) uint32 {
+	collided := false
 	for token := binary.BigEndian.Uint32(d[:]); ; token++ {
+		if token == 0 {
+			continue
+		}
 		shard := s.shard(token).Load()
-		if token != 0 && (shard == nil || (*shard)[token] == nil) {
+		if shard == nil || (*shard)[token] == nil {
 			return token
+		}
+		if !collided {
+			collided = true
+			s.counters.collisions.Add(1)
+			s.log.Error("two configurations share a token by chance; the second one got another. "+
+				"Until APISIX forgets its tokens, a restart of the runner could confuse the two: change either configuration",
+				"route", route, "other_route", (*shard)[token].route)
 		}
 	}
 }
 
-// write puts c, or with nil nothing, in the place of a token.
-func (s *confStore) write(token uint32, c *conf) {
+// write puts k, or with nil nothing, in the place of a token.
+func (s *confStore) write(token uint32, k *kept) {
 	shard := s.shard(token)
-	next := map[uint32]*conf{}
+	next := map[uint32]*kept{}
 	if old := shard.Load(); old != nil {
 		next = maps.Clone(*old)
 	}
-	if c == nil {
+	if k == nil {
 		delete(next, token)
 	} else {
-		next[token] = c
+		next[token] = k
 	}
 	shard.Store(&next)
 }
 
-// makeRoom lets go, where there is no room left, the tenth used longest ago
-// and all that nobody used for the time to live. APISIX prepares them again
-// when it needs them.
-func (s *confStore) makeRoom() {
-	if len(s.byDigest) < s.max {
+// makeRoom drops, where there is no room for one more of that size, the tenth
+// used longest ago, and more where that does not suffice. APISIX prepares them
+// again when it needs them.
+func (s *confStore) makeRoom(size int64) {
+	if len(s.byDigest) < s.max && s.bytes+size <= s.maxBytes {
 		return
 	}
-	all := slices.SortedFunc(maps.Values(s.byDigest), func(a, b *conf) int {
+	all := slices.SortedFunc(maps.Values(s.byDigest), func(a, b *kept) int {
 		return int(a.used.Load() - b.used.Load())
 	})
-	oldest := s.now().Add(-s.ttl).Unix()
-	leaving := max(1, s.max/10)
-	for i, c := range all {
-		if i >= leaving && (s.ttl == 0 || c.used.Load() >= oldest) {
-			break
+	for i, k := range all {
+		if i >= max(1, s.max/10) && len(s.byDigest) < s.max && s.bytes+size <= s.maxBytes {
+			return
 		}
-		delete(s.byDigest, c.digest)
-		s.write(c.token, nil)
+		s.drop(k)
 	}
 }
 
-// steps reads every configuration with its plugin. A route whose plugins
-// cannot all run lets nothing through: which one was left out is not for the
-// runner to judge.
-func (s *confStore) steps(key string, entries []a6.Entry) (steps []step, denies bool) {
-	log := s.log.With("route", key)
-	if len(entries) == 0 {
-		log.Error("the route's ext-plugin block names no plugin; the route denies every request",
-			"remedy", `write "conf": [{"name": "…", "value": "…"}]`)
-		return nil, true
-	}
-	for _, e := range entries {
-		p, known := s.plugins[e.Name]
-		if !known {
-			log.Error("the route names a plugin that this runner does not have; the route denies every request",
-				"plugin", e.Name, "known", strings.Join(slices.Sorted(maps.Keys(s.plugins)), ", "))
-			return nil, true
+// dropUnused drops what nobody used for that long.
+func (s *confStore) dropUnused(ttl time.Duration) {
+	oldest := time.Now().Add(-ttl).Unix()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.byDigest {
+		if k.used.Load() < oldest {
+			s.drop(k)
 		}
-		c, err := parse(p, e.Value)
-		if err != nil {
-			log.Error("a plugin cannot use its configuration; the route denies every request",
-				"plugin", e.Name, "error", err.Error())
-			return nil, true
-		}
-		steps = append(steps, step{p, c})
 	}
-	return steps, false
 }
 
-func parse(p plugin.Plugin, value string) (c any, err error) {
-	defer func() {
-		if caught := recover(); caught != nil {
-			err = fmt.Errorf("panic: %T", caught)
-		}
-	}()
-	return p.ParseConf([]byte(value))
+func (s *confStore) drop(k *kept) {
+	delete(s.byDigest, k.digest)
+	s.bytes -= k.size
+	s.write(k.token, nil)
+	s.counters.evictions.Add(1)
 }
 
-func digestOf(entries []a6.Entry) digest {
-	h := sha256.New()
+// sweep drops unused configurations until the server ends.
+func (s *Server) sweep(ttl time.Duration) {
+	tick := time.NewTicker(max(ttl/10, time.Second))
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+			s.confs.dropUnused(ttl)
+		}
+	}
+}
+
+func (s *confStore) digestOf(entries []a6.Entry) (d digest, bytes int64) {
+	h := hmac.New(sha256.New, s.key)
 	var size [8]byte
 	for _, e := range entries {
 		for _, text := range []string{e.Name, e.Value} {
@@ -218,14 +238,8 @@ func digestOf(entries []a6.Entry) digest {
 			binary.BigEndian.PutUint64(size[:], uint64(len(text)))
 			h.Write(size[:])
 			h.Write([]byte(text))
+			bytes += int64(len(text))
 		}
 	}
-	return digest(h.Sum(nil))
-}
-
-// panicked logs a panic of a plugin: where, and never with what, which may be
-// a token.
-func (s *Server) panicked(name string, caught any) {
-	s.log.Error("a plugin panicked; the request was denied",
-		"plugin", name, "panic", fmt.Sprintf("%T", caught), "stack", string(debug.Stack()))
+	return digest(h.Sum(nil)), bytes
 }

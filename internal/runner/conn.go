@@ -1,48 +1,40 @@
 package runner
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"net"
-	"net/http"
+	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
 )
 
 const (
-	// readBuffer takes the longest token there may be in one read, with some
-	// headers beside it.
-	readBuffer = 24 << 10
-	// maxKept is the most memory a connection keeps for its next frame.
-	maxKept = 256 << 10
+	// frameTimeout is how long a frame may take to arrive from its first byte
+	// on. APISIX gives up sending after 60 s.
+	frameTimeout = 60 * time.Second
+	// writeTimeout is how long a peer may take to read its answer.
+	writeTimeout = 60 * time.Second
 )
 
-// conn is one connection of an APISIX worker: one exchange at a time. Its
-// memory is used again for every exchange.
+// conn is one connection of an APISIX worker: one exchange at a time. It has a
+// workspace only from the first byte of a frame on.
 type conn struct {
 	server *Server
 	net    net.Conn
-	r      *bufio.Reader
-	in     []byte
-	out    []byte
+	stream stream
+	stripe int
 	broken bool        // the stream cannot be trusted any more
 	busy   atomic.Bool // in the middle of an exchange
-
-	view    a6.RequestView
-	request request
-	writer  responseWriter
-	rewrite a6.Rewrite
-	stop    a6.Stop
-	encoder *a6.AnswerEncoder
+	*workspace
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{server: s, net: nc, r: bufio.NewReaderSize(nc, readBuffer), encoder: a6.NewAnswerEncoder()}
-	c.request.conn = c
-	c.request.header.names = &interner{}
+	c := &conn{server: s, net: nc, stripe: nextStripe()}
+	c.stream.init(c, nc)
 	return c
 }
 
@@ -57,179 +49,178 @@ func (c *conn) drain() {
 }
 
 func (c *conn) serve() {
+	defer c.detach()
 	for {
 		if c.server.draining.Load() {
 			c.drain()
 		}
-		t, payload, err := c.read(c.in)
-		if err != nil {
+		if err := c.await(); err != nil {
 			c.ended(err)
 			return
 		}
-		if c.in = payload; cap(c.in) > maxKept {
-			c.in = nil
+		t, payload, err := c.read(c.in)
+		if err != nil {
+			c.server.counters.frameErrors.Add(1)
+			c.ended(err)
+			return
 		}
+		c.in = payload
 		c.busy.Store(true)
 		more := c.exchange(t, payload)
 		c.busy.Store(false)
 		if !more || c.server.draining.Load() {
 			return
 		}
+		if c.r.Buffered() == 0 {
+			c.detach()
+		}
 	}
 }
 
 // read reads a frame. Once it began, the rest has to follow.
 func (c *conn) read(buf []byte) (a6.Type, []byte, error) {
+	if _, err := c.r.Peek(1); err != nil {
+		return 0, nil, err
+	}
+	late := !c.whole()
+	if late {
+		if err := c.net.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
+			return 0, nil, err
+		}
+	}
 	t, size, err := a6.ReadHeader(c.r)
 	if err != nil {
 		return 0, nil, err
 	}
-	if c.r.Buffered() >= size {
-		payload, err := a6.ReadPayload(c.r, size, buf)
-		return t, payload, err
-	}
-	if err := c.net.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
-		return 0, nil, err
-	}
 	payload, err := a6.ReadPayload(c.r, size, buf)
-	if err == nil {
+	if err == nil && late {
 		err = c.net.SetReadDeadline(time.Time{})
 	}
 	return t, payload, err
+}
+
+// whole reports whether a whole frame was read already.
+func (c *conn) whole() bool {
+	const head = 4
+	n := c.r.Buffered()
+	if n < head {
+		return false
+	}
+	b, err := c.r.Peek(head)
+	return err == nil && n-head >= int(b[1])<<16|int(b[2])<<8|int(b[3])
 }
 
 func (c *conn) ended(err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || c.server.draining.Load() {
 		return
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.server.log.Warn("a connection of APISIX sent half a frame, or did not read its answer, and was closed")
+		return
+	}
 	c.server.log.Warn("a connection of APISIX broke", "error", err.Error())
 }
 
-// exchange answers one frame and tells whether the connection may go on.
-func (c *conn) exchange(t a6.Type, payload []byte) bool {
-	kind, answer := c.answer(t, payload)
-	if c.broken {
+// stream reads and writes a connection. Where the connection has a file
+// descriptor, what can be done at once is done without a buffer that waits and
+// without a deadline that is set and taken back.
+type stream struct {
+	raw     syscall.RawConn // nil where there is no descriptor, as in memory
+	fd      int             // within a call of raw's, else -1
+	err     error
+	pending []byte
+
+	tryRead, tryWrite func(fd uintptr) bool
+}
+
+func (s *stream) init(c *conn, nc net.Conn) {
+	s.fd = -1
+	s.tryRead, s.tryWrite = c.peek, c.push
+	if sc, ok := nc.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			s.raw = raw
+		}
+	}
+}
+
+// Read implements io.Reader for the workspace's buffer.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.stream.fd < 0 {
+		return c.net.Read(p)
+	}
+	for {
+		n, err := syscall.Read(c.stream.fd, p)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+}
+
+// await waits for the first bytes of a frame, and has a workspace then.
+func (c *conn) await() error {
+	if c.workspace != nil && c.r.Buffered() > 0 {
+		return nil
+	}
+	if c.stream.raw == nil {
+		c.attach()
+		_, err := c.r.Peek(1)
+		return err
+	}
+	if err := c.stream.raw.Read(c.stream.tryRead); err != nil {
+		return err
+	}
+	return c.stream.err
+}
+
+// peek reads what is there, and reports whether that is anything.
+func (c *conn) peek(fd uintptr) bool {
+	c.attach()
+	c.stream.fd = int(fd)
+	_, c.stream.err = c.r.Peek(1)
+	c.stream.fd = -1
+	if c.stream.err == syscall.EAGAIN {
+		c.detach()
 		return false
 	}
-	frame, err := a6.AppendFrame(c.out[:0], kind, answer)
-	if err != nil {
-		// An answer that no frame can carry must not become a shorter one.
-		c.server.log.Error("an answer is too long and the request was denied", "bytes", len(answer))
-		c.stop = denied()
-		answer = c.encoder.Encode(a6.Answer{ID: c.view.ID, Stop: &c.stop})
-		if t == a6.HTTPRespCall {
-			kind, answer = a6.Error, a6.EncodeError(a6.ServiceUnavailable)
-		}
-		if frame, err = a6.AppendFrame(c.out[:0], kind, answer); err != nil {
-			return false
-		}
-	}
-	if c.out = frame; cap(c.out) > maxKept {
-		c.out = nil
-	}
-	if _, err := c.net.Write(frame); err != nil {
-		c.ended(err)
-		return false
-	}
-	return kind != a6.Error || answerable(answer)
-}
-
-// answerable tells whether a connection goes on after an error: APISIX itself
-// causes only "conf token not found"; all else is a peer that is no APISIX.
-func answerable(payload []byte) bool {
-	code, err := a6.DecodeError(payload)
-	return err == nil && code != a6.BadRequest
-}
-
-func (c *conn) answer(t a6.Type, payload []byte) (a6.Type, []byte) {
-	switch t {
-	case a6.PrepareConf:
-		key, entries, err := a6.DecodePrepareConf(payload)
-		if err != nil {
-			return c.refuse(err)
-		}
-		return t, a6.EncodePrepareConfResp(c.server.confs.prepare(key, entries))
-	case a6.HTTPReqCall:
-		if err := c.view.Read(payload); err != nil {
-			return c.refuse(err)
-		}
-		conf := c.server.confs.lookup(c.view.ConfToken)
-		if conf == nil {
-			return a6.Error, a6.EncodeError(a6.ConfTokenNotFound)
-		}
-		return t, c.encoder.Encode(c.judge(conf))
-	case a6.HTTPRespCall:
-		r, err := a6.DecodeResponse(payload)
-		if err != nil {
-			return c.refuse(err)
-		}
-		conf := c.server.confs.lookup(r.ConfToken)
-		if conf == nil {
-			return a6.Error, a6.EncodeError(a6.ConfTokenNotFound)
-		}
-		return c.respond(conf, r)
-	case a6.Error, a6.ExtraInfo: // the runner's to send, or an answer nobody asked for
-	}
-	c.server.log.Warn("a frame of a type that APISIX does not send", "type", int(t))
-	return a6.Error, a6.EncodeError(a6.BadRequest)
-}
-
-func (c *conn) refuse(err error) (a6.Type, []byte) {
-	c.server.log.Warn("a frame could not be read; its connection is closed", "error", err.Error())
-	return a6.Error, a6.EncodeError(a6.BadRequest)
-}
-
-// judge runs the plugins of a configuration on the request in view.
-func (c *conn) judge(conf *conf) a6.Answer {
-	a := a6.Answer{ID: c.view.ID}
-	if conf.denies {
-		c.stop = denied()
-		a.Stop = &c.stop
-		return a
-	}
-	c.request.begin(&c.view)
-	defer c.request.end()
-	c.writer.begin()
-	for i := range conf.steps {
-		step := &conf.steps[i]
-		if !c.filter(step) {
-			c.stop = denied()
-			a.Stop = &c.stop
-			return a
-		}
-		if c.writer.written() {
-			c.writer.stop(&c.stop)
-			a.Stop = &c.stop
-			return a
-		}
-	}
-	if c.request.edits(&c.rewrite) {
-		a.Rewrite = &c.rewrite
-	}
-	return a
-}
-
-// filter runs one plugin and tells whether it came to an end.
-func (c *conn) filter(step *step) (ok bool) {
-	defer func() {
-		if caught := recover(); caught != nil {
-			c.server.panicked(step.plugin.Name(), caught)
-			ok = false
-		}
-	}()
-	step.plugin.RequestFilter(step.conf, &c.writer, &c.request)
 	return true
 }
 
-// denied is what a client gets when the runner could not judge: 500, and
-// nothing that says why.
-func denied() a6.Stop {
-	return a6.Stop{
-		Status: http.StatusInternalServerError,
-		Headers: []a6.Entry{
-			{Name: "Content-Type", Value: "application/json", HasValue: true},
-			{Name: "Cache-Control", Value: "no-store", HasValue: true},
-		},
-		Body: []byte(`{"error":"server_error","error_description":"the request could not be checked"}`),
+// write writes an answer.
+func (c *conn) write(frame []byte) error {
+	c.stream.pending, c.stream.err = frame, nil
+	defer func() { c.stream.pending = nil }()
+	if c.stream.raw != nil {
+		if err := c.stream.raw.Write(c.stream.tryWrite); err != nil {
+			return err
+		}
+		if c.stream.err != nil || len(c.stream.pending) == 0 {
+			return c.stream.err
+		}
 	}
+	if err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	if _, err := c.net.Write(c.stream.pending); err != nil {
+		return err
+	}
+	return c.net.SetWriteDeadline(time.Time{})
+}
+
+// push writes once what can be written at once.
+func (c *conn) push(fd uintptr) bool {
+	n, err := syscall.Write(int(fd), c.stream.pending)
+	switch {
+	case err == syscall.EAGAIN || err == syscall.EINTR:
+	case err != nil:
+		c.stream.err = err
+	default:
+		c.stream.pending = c.stream.pending[n:]
+	}
+	return true
 }

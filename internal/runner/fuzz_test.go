@@ -41,7 +41,7 @@ func FuzzConnection(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := c.SetDeadline(time.Now().Add(hangGuard)); err != nil {
 			t.Fatal(err)
 		}
 		go func() {
@@ -54,7 +54,7 @@ func FuzzConnection(f *testing.F) {
 			}
 		}
 		watch.t = t
-		if err := watch.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := watch.SetDeadline(time.Now().Add(hangGuard)); err != nil {
 			t.Fatal(err)
 		}
 		if a := watch.call(r); a.Rewrite == nil || lines(a.Rewrite.Headers) != "X-User-Id=in" {

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"hash/maphash"
 	"maps"
 	"net/http"
 	"slices"
@@ -172,49 +171,4 @@ func sortedNames(m map[string][]string) []string {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(m))
-}
-
-// interner gives one string for equal bytes, so that a worker's next request
-// with the same header costs no memory. Plugins may keep what it gave: strings
-// never change, and the frame they came from may.
-type interner struct {
-	short [256]string
-	long  [32]string
-}
-
-// The longest texts that are kept, in bytes: half a MiB of each a connection at
-// most. Nearly all headers are short; the longest token there may be, with
-// its scheme, still is a long one.
-const (
-	maxShort = 2 << 10
-	maxLong  = 17 << 10
-)
-
-var internSeed = maphash.MakeSeed()
-
-func (n *interner) string(b []byte) string {
-	if len(b) == 0 {
-		return ""
-	}
-	if len(b) > maxLong {
-		return string(b)
-	}
-	slots := n.short[:]
-	if len(b) > maxShort {
-		slots = n.long[:]
-	}
-	// Two places for each text: few headers of a connection are in each other's
-	// way.
-	hash := maphash.Bytes(internSeed, b)
-	first, second := &slots[hash%uint64(len(slots))], &slots[hash>>32%uint64(len(slots))]
-	switch {
-	case *first == string(b):
-		return *first
-	case *second == string(b):
-		return *second
-	case *first != "" && *second == "":
-		first = second
-	}
-	*first = string(b)
-	return *first
 }

@@ -2,16 +2,13 @@ package runner_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
 
@@ -69,8 +66,10 @@ func TestARouteThatCannotBeJudgedDenies(t *testing.T) {
 
 func TestTokensNameTheSameConfigurationInEveryProcess(t *testing.T) {
 	names := &filter{name: "names", run: func(x exchange) { x.w.Header().Set("X-Conf", x.conf.(string)); x.w.WriteHeader(204) }}
-	first, _ := start(t, only(names))
-	second, _ := start(t, only(names))
+	opt := only(names)
+	opt.TokenKey = []byte("the key of one socket and another")
+	first, _ := start(t, opt)
+	second, _ := start(t, opt)
 	before, after := dial(t, first), dial(t, second)
 	tokens := map[uint32]string{}
 	for n := range 100 {
@@ -201,97 +200,6 @@ func TestAnAnswerThatNoFrameCarriesDenies(t *testing.T) {
 	c := dial(t, path)
 	if a := c.route("big", "", get()); !isDenied(a) {
 		t.Errorf("status %d, %d bytes", a.Stop.Status, len(a.Stop.Body))
-	}
-}
-
-func TestFramesOfEverySizeHoweverTheyAreCut(t *testing.T) {
-	path, _ := start(t, only(&filter{name: "echo", run: func(x exchange) {
-		x.r.Header().Set("X-Length", fmt.Sprint(len(x.r.Header().Get("X-Big"))))
-	}}))
-	for _, size := range []int{1 << 10, 48 << 10, 208 << 10, 1 << 20, a6.MaxPayload - 1024} {
-		for _, chunk := range []int{1, 4096, size + 4096} {
-			t.Run(fmt.Sprintf("%d bytes, %d at a time", size, chunk), func(t *testing.T) {
-				c := dial(t, path)
-				r := get(entry("x-big", strings.Repeat("a", size)))
-				r.ConfToken = c.prepare("r", entry("echo", ""))
-				payload, err := a6.EncodeRequest(r)
-				if err != nil {
-					t.Fatal(err)
-				}
-				frame, err := a6.AppendFrame(nil, a6.HTTPReqCall, payload)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for len(frame) > 0 {
-					n := min(chunk, len(frame))
-					if _, err := c.Write(frame[:n]); err != nil {
-						t.Fatal(err)
-					}
-					frame = frame[n:]
-				}
-				_, answer := c.receive()
-				a, err := a6.DecodeAnswer(answer)
-				if err != nil || a.Rewrite == nil || a.Rewrite.Headers[0].Value != fmt.Sprint(size) {
-					t.Errorf("answer %+v, %v", a.Rewrite, err)
-				}
-			})
-		}
-	}
-}
-
-func TestShutdownAnswersWhatIsInFlight(t *testing.T) {
-	entered, gate := make(chan struct{}), make(chan struct{})
-	path, s := start(t, only(&filter{name: "p", run: func(x exchange) {
-		if x.conf == "slow" {
-			close(entered)
-			<-gate
-		}
-		x.w.WriteHeader(http.StatusTeapot)
-	}}))
-	slow, idle := dial(t, path), dial(t, path)
-	r := get()
-	r.ConfToken = idle.prepare("fast", entry("p", "fast"))
-	idle.call(r)
-	answers := make(chan a6.Answer)
-	go func() { answers <- slow.route("p", "slow", get()) }()
-	<-entered
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	stopped := make(chan struct{})
-	go func() {
-		s.Shutdown(ctx)
-		close(stopped)
-	}()
-	// The idle connection ends, and nobody new comes in.
-	if _, err := idle.r.ReadByte(); err == nil {
-		t.Error("an idle connection goes on")
-	}
-	close(gate)
-	if a := <-answers; a.Stop == nil || a.Stop.Status != http.StatusTeapot {
-		t.Errorf("answer %+v", a)
-	}
-	<-stopped
-	if ctx.Err() != nil {
-		t.Error("the shutdown took all of its time")
-	}
-}
-
-func TestShutdownCancelsContextsInTimeForAnAnswer(t *testing.T) {
-	entered := make(chan struct{})
-	path, s := start(t, only(&filter{name: "p", run: func(x exchange) {
-		close(entered)
-		<-x.r.Context().Done()
-		x.w.WriteHeader(http.StatusTeapot)
-	}}))
-	c := dial(t, path)
-	answers := make(chan a6.Answer)
-	go func() { answers <- c.route("p", "", get()) }()
-	<-entered
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	s.Shutdown(ctx)
-	if a := <-answers; a.Stop == nil || a.Stop.Status != http.StatusTeapot {
-		t.Errorf("answer %+v", a)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,35 +17,34 @@ import (
 	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
 )
 
+// What Options say where they say nothing.
 const (
-	// requestTimeout ends a request's context. APISIX gives up after 60 s
-	// (rpc_call in apisix/plugins/ext-plugin/init.lua); a plugin that heeds
-	// its context can still answer.
-	requestTimeout = 56 * time.Second
-	// frameTimeout is how long the rest of a frame may take to arrive.
-	frameTimeout = 60 * time.Second
-	// drainGrace is how long a connection without a request stays open after
-	// Shutdown began, for a request that was already on its way.
-	drainGrace = 100 * time.Millisecond
-	// lastCall is how long before the end of Shutdown the contexts of requests
-	// in flight are cancelled, so that their plugins can still answer.
-	lastCall = 200 * time.Millisecond
+	DefaultMaxConfs       = 10_000
+	DefaultMaxConfBytes   = 256 << 20
+	DefaultMaxConnections = 10_000
 )
-
-// DefaultMaxConfs is how many configurations are kept where Options say
-// nothing.
-const DefaultMaxConfs = 10_000
 
 // Options are what a server is made with.
 type Options struct {
 	// Plugins are those that routes may name; no name twice.
 	Plugins []plugin.Plugin
-	// MaxConfs bounds the configurations kept; beyond it the one used longest
-	// ago goes, and APISIX prepares it again. 0 is DefaultMaxConfs.
+	// MaxConfs bounds the configurations kept; beyond it those used longest ago
+	// are dropped, and APISIX prepares them again. 0 is DefaultMaxConfs.
 	MaxConfs int
+	// MaxConfBytes bounds the text of the configurations kept, in bytes, in the
+	// same way. One configuration is always kept, whatever its size. 0 is
+	// DefaultMaxConfBytes.
+	MaxConfBytes int64
 	// ConfTTL is how long a configuration is kept that nobody used; 0 is for
 	// as long as there is room.
 	ConfTTL time.Duration
+	// MaxConnections bounds the connections served at a time; one more is
+	// closed. 0 is DefaultMaxConnections.
+	MaxConnections int
+	// TokenKey keys the hash that configurations get their tokens by. Runners
+	// with the same key give the same configuration the same token. nil is a
+	// random key.
+	TokenKey []byte
 	// Logger is told of configurations that deny, panics and peers that break
 	// the protocol; nil is slog.Default.
 	Logger *slog.Logger
@@ -52,30 +52,45 @@ type Options struct {
 
 // Server serves plugins to APISIX.
 type Server struct {
-	log     *slog.Logger
-	plugins map[string]plugin.Plugin
-	confs   *confStore
+	log            *slog.Logger
+	plugins        map[string]*servedPlugin
+	confs          *confStore
+	counters       counters
+	maxConnections int
 
 	ctx      context.Context // of all requests
 	cancel   context.CancelFunc
 	draining atomic.Bool
 
-	mu       sync.Mutex
-	listener net.Listener
-	conns    map[*conn]struct{}
-	served   sync.WaitGroup
+	mu        sync.Mutex
+	listeners []net.Listener
+	failure   error // of the first listener that failed
+	conns     map[*conn]struct{}
+	refusedAt time.Time // when a refused connection was logged last
+
+	accepting sync.WaitGroup
+	served    sync.WaitGroup
+}
+
+// servedPlugin is a plugin with what is counted of it.
+type servedPlugin struct {
+	plugin.Plugin
+	tally tally
 }
 
 // New makes a server. The error names a plugin that is nameless or there
-// twice.
+// twice, or a bound that is negative.
 func New(opt Options) (*Server, error) {
+	if opt.MaxConfs < 0 || opt.MaxConfBytes < 0 || opt.MaxConnections < 0 || opt.ConfTTL < 0 {
+		return nil, errors.New("a bound of configurations or connections is negative")
+	}
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
-	if opt.MaxConfs <= 0 {
-		opt.MaxConfs = DefaultMaxConfs
+	s := &Server{log: opt.Logger, plugins: map[string]*servedPlugin{}, conns: map[*conn]struct{}{}}
+	if s.maxConnections = opt.MaxConnections; s.maxConnections == 0 {
+		s.maxConnections = DefaultMaxConnections
 	}
-	s := &Server{log: opt.Logger, plugins: map[string]plugin.Plugin{}, conns: map[*conn]struct{}{}}
 	for _, p := range opt.Plugins {
 		name := p.Name()
 		if name == "" {
@@ -84,21 +99,41 @@ func New(opt Options) (*Server, error) {
 		if _, taken := s.plugins[name]; taken {
 			return nil, fmt.Errorf("two plugins are named %q", name)
 		}
-		s.plugins[name] = p
+		s.plugins[name] = &servedPlugin{Plugin: p}
 	}
-	s.confs = newConfStore(s.plugins, opt)
+	s.confs = newConfStore(s.plugins, &s.counters, opt)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
 
-// Serve accepts connections until Shutdown, and then returns nil.
+// Serve accepts connections until Shutdown, and then returns nil. Where l is a
+// Listener, it also watches whether the socket's path is still its own.
 func (s *Server) Serve(l net.Listener) error {
+	s.accept(l)
+	if ttl := s.confs.ttl; ttl > 0 {
+		go s.sweep(ttl)
+	}
+	s.accepting.Wait()
 	s.mu.Lock()
-	s.listener = l
+	defer s.mu.Unlock()
+	return s.failure
+}
+
+func (s *Server) accept(l net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.draining.Load() {
 		l.Close()
+		return
 	}
-	s.mu.Unlock()
+	s.listeners = append(s.listeners, l)
+	s.accepting.Go(func() { s.acceptFrom(l) })
+	if own, ok := l.(*Listener); ok {
+		go s.watch(own)
+	}
+}
+
+func (s *Server) acceptFrom(l net.Listener) {
 	pause := time.Duration(0)
 	for {
 		c, err := l.Accept()
@@ -106,11 +141,12 @@ func (s *Server) Serve(l net.Listener) error {
 		case err == nil:
 			pause = 0
 			s.start(c)
-		case s.draining.Load() || errors.Is(err, net.ErrClosed):
-			if s.draining.Load() {
-				return nil
-			}
-			return err
+		case errors.Is(err, os.ErrDeadlineExceeded): // after Leave: whoever was on the way is in
+			s.forget(l, nil)
+			return
+		case errors.Is(err, net.ErrClosed):
+			s.forget(l, err)
+			return
 		default:
 			// Out of file descriptors, say: it passes, and spinning would not
 			// help.
@@ -119,77 +155,57 @@ func (s *Server) Serve(l net.Listener) error {
 			select {
 			case <-time.After(pause):
 			case <-s.ctx.Done():
+				s.forget(l, nil)
+				return
 			}
 		}
 	}
 }
 
-// Configurations is the number of configurations kept.
-func (s *Server) Configurations() int { return s.confs.len() }
-
-// Connections is the number of connections being served.
-func (s *Server) Connections() int {
+// forget closes a listener that accepts no more.
+func (s *Server) forget(l net.Listener, err error) {
+	l.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.conns)
+	for i := range s.listeners {
+		if s.listeners[i] == l {
+			s.listeners = append(s.listeners[:i], s.listeners[i+1:]...)
+			break
+		}
+	}
+	if err != nil && !s.draining.Load() && s.failure == nil {
+		s.failure = err
+	}
 }
+
+// refusedEvery is how often a refused connection is logged at most.
+const refusedEvery = 10 * time.Second
 
 func (s *Server) start(nc net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.draining.Load() {
+	if len(s.conns) >= s.maxConnections {
 		nc.Close()
+		refused := s.counters.connectionsRefused.Add(1)
+		if now := time.Now(); now.Sub(s.refusedAt) >= refusedEvery {
+			s.refusedAt = now
+			s.log.Error("connections are refused; APISIX answers their requests with 503",
+				"max_connections", s.maxConnections, "refused_so_far", refused)
+		}
 		return
 	}
 	c := newConn(s, nc)
 	s.conns[c] = struct{}{}
-	s.served.Add(1)
-	go func() {
-		defer s.served.Done()
+	s.served.Go(func() {
 		c.serve()
 		nc.Close()
 		s.mu.Lock()
 		delete(s.conns, c)
 		s.mu.Unlock()
-	}()
+	})
 }
 
-// Shutdown stops accepting, answers the requests in flight, and returns when
-// all is answered or ctx is done; then whatever is left is cut off.
-func (s *Server) Shutdown(ctx context.Context) {
-	s.mu.Lock()
-	s.draining.Store(true)
-	if s.listener != nil {
-		s.listener.Close()
-	}
-	for c := range s.conns {
-		c.drain()
-	}
-	s.mu.Unlock()
-	done := make(chan struct{})
-	go func() {
-		s.served.Wait()
-		close(done)
-	}()
-	warn := ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		warn, cancel = context.WithDeadline(ctx, deadline.Add(-lastCall))
-		defer cancel()
-	}
-	select {
-	case <-done:
-	case <-warn.Done():
-		s.cancel()
-		select {
-		case <-done:
-		case <-ctx.Done():
-		}
-	}
-	s.cancel()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		c.net.Close()
-	}
-}
+// Reload reads all configurations again, in the background and one after the
+// other: what they refer to may have changed. Requests are judged by what was
+// read before until then.
+func (s *Server) Reload() { go s.confs.reload() }

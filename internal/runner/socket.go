@@ -29,6 +29,9 @@ type Socket struct {
 	// Group is its group, by name or number. "" is the process's own, or, for
 	// root, that of the user nobody, whom APISIX's workers run as then.
 	Group string
+	// TakeOver replaces the socket of a live runner, which keeps the
+	// connections that it has; else a live runner's socket is an error.
+	TakeOver bool
 }
 
 // ParseAddress reads "unix:PATH", as APISIX gives it, or a bare path.
@@ -43,50 +46,48 @@ func ParseAddress(address string) (path string, err error) {
 	return path, nil
 }
 
-// Listen makes the socket. A socket that nobody answers on is what a runner
-// that died left behind, and is replaced; a live one, and whatever is no
-// socket, is an error that says what is there.
-func (s Socket) Listen() (net.Listener, error) {
+// maxSocketPath is the longest path, in bytes, that anybody can connect to.
+const maxSocketPath = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// Listen makes the socket in a private directory beside its path, gives it its
+// group and mode there, and renames it into its place: there is no moment
+// without a socket, none in which it is open to others, and whatever the owner
+// of the directory puts in the way is neither followed nor deleted. A socket
+// that nobody answers on is what a runner that died left behind, and is
+// replaced; a directory and whatever else is no socket is an error.
+func (s Socket) Listen() (*Listener, error) {
 	gid, err := s.group()
 	if err != nil {
 		return nil, err
 	}
-	mode := s.Mode
-	if mode == 0 {
-		mode = DefaultSocketMode
+	if len(s.Path) > maxSocketPath {
+		return nil, fmt.Errorf("the socket's path has %d bytes, and nobody can connect to one of more than %d: give a shorter one", len(s.Path), maxSocketPath)
 	}
-	if err := s.clear(); err != nil {
-		return nil, err
+	dir, err := os.OpenRoot(filepath.Dir(s.Path))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+		return nil, fmt.Errorf("the directory of the socket %s is not there: create it, writable for this process", s.Path)
+	case err != nil:
+		return nil, fmt.Errorf("cannot open the directory of the socket: %w", err)
 	}
-	// The mode holds from the first moment on: between listen and chmod
-	// anybody could connect.
-	before := syscall.Umask(0o777 &^ int(mode.Perm()))
-	l, err := net.Listen("unix", s.Path)
-	syscall.Umask(before)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen: %w", err)
-	}
-	if gid >= 0 {
-		err = os.Chown(s.Path, -1, gid)
-	}
-	if err == nil {
-		err = os.Chmod(s.Path, mode.Perm())
+	l := &Listener{socket: s, dir: dir, base: filepath.Base(s.Path)}
+	unlock, _ := lock(dir) // without the lock nobody deletes
+	defer unlock()
+	if err = s.replaceable(l); err == nil {
+		err = s.bind(l, gid)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot give the socket its group and mode: %w", err), l.Close())
+		return nil, errors.Join(err, dir.Close())
 	}
 	return l, nil
 }
 
-// clear sees to it that nothing is at the path.
-func (s Socket) clear() error {
-	info, err := os.Lstat(s.Path)
+// replaceable reports as an error what is in the socket's place and stays
+// there.
+func (s Socket) replaceable(l *Listener) error {
+	info, err := l.dir.Lstat(l.base)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		dir, err := os.Stat(filepath.Dir(s.Path))
-		if err != nil || !dir.IsDir() {
-			return fmt.Errorf("the directory of the socket %s is not there: create it, writable for this process", s.Path)
-		}
 		return nil
 	case err != nil:
 		return fmt.Errorf("cannot look at the socket path: %w", err)
@@ -94,17 +95,58 @@ func (s Socket) clear() error {
 		return fmt.Errorf("%s is a directory: give the path of a socket in it, such as %s", s.Path, filepath.Join(s.Path, "runner.sock"))
 	case info.Mode().Type() != fs.ModeSocket:
 		return fmt.Errorf("%s is there and is not a socket: remove it or give another path", s.Path)
+	case s.TakeOver:
+		return nil
 	}
 	c, err := net.DialTimeout("unix", s.Path, time.Second)
 	switch {
 	case err == nil:
 		c.Close()
-		return fmt.Errorf("another runner is listening on %s: stop it or give another path", s.Path)
+		return fmt.Errorf("another runner is listening on %s: stop it, give another path, or replace it with --takeover", s.Path)
 	case !errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("cannot tell whether a runner listens on %s: %w", s.Path, err)
 	}
-	if err := os.Remove(s.Path); err != nil {
-		return fmt.Errorf("cannot remove the socket of a runner that is gone: %w", err)
+	return nil
+}
+
+// bind makes the socket and puts it into its place.
+func (s Socket) bind(l *Listener, gid int) (err error) {
+	private, name, err := privateDirectory(l.dir)
+	if err != nil {
+		return fmt.Errorf("cannot make the socket: %w", err)
+	}
+	defer func() {
+		if err != nil && l.UnixListener != nil {
+			err = errors.Join(err, l.UnixListener.Close())
+		}
+		_ = private.Remove(socketName) // where the rename failed; else it is not there
+		_ = private.Close()
+		_ = l.dir.Remove(name) // an empty directory is all that could be left
+	}()
+	if l.UnixListener, err = listenIn(private, filepath.Join(filepath.Dir(s.Path), name)); err != nil {
+		return fmt.Errorf("cannot listen: %w", err)
+	}
+	mode := s.Mode
+	if mode == 0 {
+		mode = DefaultSocketMode
+	}
+	if gid >= 0 {
+		err = private.Lchown(socketName, -1, gid)
+	}
+	if err == nil {
+		err = private.Chmod(socketName, mode.Perm())
+	}
+	if err == nil {
+		l.own, err = private.Lstat(socketName)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot give the socket its group and mode: %w", err)
+	}
+	if err := l.dir.Rename(filepath.Join(name, socketName), l.base); err != nil {
+		return fmt.Errorf("cannot put the socket into its place: %w", err)
+	}
+	if err := l.Check(); err != nil {
+		return fmt.Errorf("the socket did not stay in its place: %w", err)
 	}
 	return nil
 }

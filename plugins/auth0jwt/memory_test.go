@@ -169,4 +169,5 @@ func (c *memoryConn) Close() error {
 	return nil
 }
 
-func (c *memoryConn) SetReadDeadline(time.Time) error { return nil }
+func (c *memoryConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *memoryConn) SetWriteDeadline(time.Time) error { return nil }
