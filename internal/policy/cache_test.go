@@ -325,5 +325,3 @@ func TestRoutesOfOneIssuerWithOtherKeysVerifyForThemselves(t *testing.T) {
 		}
 	}
 }
-
-func attacker() any { return keys().attacker }

@@ -28,8 +28,6 @@ func (d Decision) Reports() []int { return d.reports }
 // Refuse decides against a request.
 func Refuse(r refusal.Refusal) Decision { return Decision{refusal: r} }
 
-func refuse(kind refusal.Kind) Decision { return Refuse(refusal.Refusal{Kind: kind}) }
-
 // Forward reports whether the request is forwarded, and with which edits.
 func (d Decision) Forward() (identity.Edits, bool) { return d.edits, d.forward }
 
