@@ -20,7 +20,7 @@ const (
 // say theirs themselves.
 const (
 	workOfObject  = 15
-	workOfMember  = 2
+	workOfMember  = 3
 	workOfElement = 2
 	workOfPattern = 20
 	workOfStep    = 5 // of a pattern's size
