@@ -48,6 +48,9 @@ func BenchmarkEngine(b *testing.B) {
 }
 
 func TestAKnownTokenAllocatesNothing(t *testing.T) {
+	if underRace {
+		t.Skip("allocations are counted without the race detector, as make unit does: go test -run AllocatesNothing ./plugins/auth0jwt")
+	}
 	e := startInMemory(t, 0, "auth0-jwt", benchConf(""))
 	for _, token := range []string{benchToken(benchKey(), 1), paddedToken(1, 11_800)} {
 		e.exchange(1, token)
@@ -56,9 +59,9 @@ func TestAKnownTokenAllocatesNothing(t *testing.T) {
 		const n = 10_000
 		answer := e.exchange(n, token)
 		runtime.ReadMemStats(&after)
-		// Fewer than one a request are the connection's own, other goroutines',
-		// and those of a sync.Pool under the race detector.
-		if allocations := after.Mallocs - before.Mallocs; allocations >= n {
+		// Fewer than one in a hundred requests are the connection's own and other
+		// goroutines'.
+		if allocations := after.Mallocs - before.Mallocs; allocations >= n/100 {
 			t.Errorf("%d allocations for %d requests with a token of %d bytes", allocations, n, len(token))
 		}
 		if a, err := a6.DecodeAnswer(answer[4:]); err != nil || a.Rewrite == nil || a.Rewrite.Headers[0].Value != "auth0|user-1" {
