@@ -34,7 +34,7 @@ func main() {
 	quiet := time.Duration(0)
 	for waited := time.Duration(0); waited < drainTime && quiet < quietTime; waited += step {
 		time.Sleep(step)
-		if quiet += step; p.InFlight() > 0 {
+		if quiet += step; p.Gate().InFlight() > 0 {
 			quiet = 0
 		}
 	}

@@ -32,7 +32,7 @@ func serveAdmin(s settings, p *auth0jwt.Plugin, server *runner.Server, log *slog
 		Handler: telemetry.Handler(telemetry.Sources{
 			Decisions:      func() []telemetry.Decision { return decisionsOf(p) },
 			Providers:      func() []telemetry.Provider { return providersOf(p) },
-			Reported:       p.Reported,
+			Reported:       p.Gate().Reported,
 			Caches:         func() []telemetry.Cache { return cachesOf(p) },
 			Configurations: server.Configurations,
 			Connections:    server.Connections,
@@ -49,7 +49,7 @@ func serveAdmin(s settings, p *auth0jwt.Plugin, server *runner.Server, log *slog
 }
 
 func decisionsOf(p *auth0jwt.Plugin) []telemetry.Decision {
-	counts := p.Decisions()
+	counts := p.Gate().Decisions()
 	var all []telemetry.Decision
 	for _, reason := range slices.Sorted(maps.Keys(counts)) {
 		all = append(all, telemetry.Decision{Reason: reason, Count: counts[reason]})
@@ -59,7 +59,7 @@ func decisionsOf(p *auth0jwt.Plugin) []telemetry.Decision {
 
 func cachesOf(p *auth0jwt.Plugin) []telemetry.Cache {
 	var all []telemetry.Cache
-	for _, s := range p.Caches() {
+	for _, s := range p.Gate().Caches() {
 		all = append(all, telemetry.Cache(s))
 	}
 	return all
@@ -67,7 +67,7 @@ func cachesOf(p *auth0jwt.Plugin) []telemetry.Cache {
 
 func providersOf(p *auth0jwt.Plugin) []telemetry.Provider {
 	all := []telemetry.Provider{}
-	for _, s := range p.Providers() {
+	for _, s := range p.Gate().Providers() {
 		all = append(all, telemetry.Provider{
 			Issuer: s.Issuer, Ready: s.Ready, KeyIDs: s.KeyIDs, Skipped: s.Skipped, Fetched: s.Fetched,
 			LastError: s.LastError, Failures: s.Failures, NextTry: s.NextTry,

@@ -9,9 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inspect"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
 type explaining struct {
@@ -56,17 +55,16 @@ func (e *explaining) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	p := auth0jwt.New(auth0jwt.Options{
-		AllowInsecure: e.opt.AllowInsecure, SecretsDir: e.opt.SecretsDir, RootCAs: roots,
+	g := gate.New(gate.Options{
+		Config: e.opt, RootCAs: roots,
 		Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
-	defer p.Close()
-	conf, _ := p.ParseConf(entry.Raw) // it never fails: it denies
-	pol, ok := conf.(*policy.Policy)
-	if !ok || pol.Err() != nil {
+	defer g.Close()
+	r := g.Compile(entry.Raw)
+	if r.Err() != nil {
 		return badInput("%s: the configuration cannot be used", e.config)
 	}
-	return inspect.Explain(cmd.OutOrStdout(), entry.Config, pol, req)
+	return inspect.Explain(cmd.OutOrStdout(), entry.Config, g, r, req)
 }
 
 // shown is the request to judge.

@@ -16,16 +16,19 @@ const module = "github.com/apisix-auth0-jwt/apisix-auth0-jwt/"
 // layers are the product's packages from the top down; each may import only
 // what its own line names, and the official runner only where it says so.
 var layers = map[string][]string{
-	"cmd/go-runner":             {"plugins/auth0jwt", "internal/a6", "internal/config", "internal/inspect", "internal/jwks", "internal/policy", "internal/runner", "internal/telemetry", officialRunner},
+	"cmd/go-runner":             {"plugins/auth0jwt", "internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/runner", "internal/telemetry", officialRunner},
 	"cmd/playground":            {"internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
 	"plugins/auth0jwt/register": {"plugins/auth0jwt", officialRunner},
-	"plugins/auth0jwt":          {"internal/config", "internal/dpop", "internal/identity", "internal/jwks", "internal/policy", "internal/refusal", officialRunner},
+	"plugins/auth0jwt":          {"internal/config", "internal/gate", "internal/identity", "internal/inplace", "internal/refusal", "internal/replay", officialRunner},
 	"ci/official":               {"plugins/auth0jwt", officialRunner},
-	"internal/runner":           {"internal/a6", "internal/fold", officialRunner},
-	"internal/inspect":          {"internal/config", "internal/jwk", "internal/policy", "internal/refusal", "internal/strictjson", "internal/token"},
-	"internal/policy":           {"internal/claim", "internal/config", "internal/dpop", "internal/fold", "internal/identity", "internal/jwk", "internal/jwks", "internal/refusal", "internal/rule", "internal/strictjson", "internal/token"},
+	"internal/runner":           {"internal/a6", "internal/fold", "internal/inplace", officialRunner},
+	"internal/inplace":          {officialRunner},
+	"internal/inspect":          {"internal/config", "internal/gate", "internal/identity", "internal/jwk", "internal/policy", "internal/refusal", "internal/strictjson", "internal/token"},
+	"internal/gate":             {"internal/config", "internal/dpop", "internal/identity", "internal/jwks", "internal/policy", "internal/refusal", "internal/replay", "internal/secret", "internal/strictjson", "internal/token"},
+	"internal/policy":           {"internal/claim", "internal/config", "internal/dpop", "internal/fold", "internal/identity", "internal/jwk", "internal/refusal", "internal/rule", "internal/strictjson", "internal/token"},
 	"internal/config":           {"internal/claim", "internal/fold", "internal/identity", "internal/jwk", "internal/pattern", "internal/refusal", "internal/rule", "internal/secret", "internal/strictjson", "internal/token"},
 	"internal/dpop":             {"internal/jwk", "internal/strictjson", "internal/token"},
+	"internal/replay":           {"internal/dpop"},
 	"internal/pattern":          {},
 	"internal/rule":             {"internal/pattern"},
 	"internal/secret":           {},
@@ -46,6 +49,12 @@ var layers = map[string][]string{
 	"internal/testkit/upstream": {},
 	"apisix-conf":               {},
 	"ci":                        {},
+}
+
+// pure are packages that read no clock, wait for nothing and remember nothing:
+// what the standard library has for that they may not import.
+var pure = map[string][]string{
+	"internal/policy": {"context", "net", "net/http", "os", "sync", "sync/atomic", "runtime", "log", "log/slog", "math/rand", "math/rand/v2"},
 }
 
 const officialRunner = "github.com/apache/apisix-go-plugin-runner"
@@ -98,6 +107,9 @@ func broken(pkg goPackage) (list []string) {
 		return []string{name + " has no line in the table of layers"}
 	}
 	for _, path := range pkg.Imports {
+		if slices.Contains(pure[name], path) {
+			list = append(list, name+" must not import "+path+": it is a pure function")
+		}
 		ours, isOurs := strings.CutPrefix(path, module)
 		if path == officialRunner || strings.HasPrefix(path, officialRunner+"/") {
 			ours, isOurs = officialRunner, true
@@ -144,7 +156,7 @@ func TestTheTableOfLayersKeepsTheRules(t *testing.T) {
 			if testkit(path) && !testkit(name) && name != "cmd/playground" {
 				t.Errorf("%s may import %s: no product code does", name, path)
 			}
-			if path == officialRunner && inside && name != "internal/runner" {
+			if path == officialRunner && inside && name != "internal/runner" && name != "internal/inplace" {
 				t.Errorf("%s may import the official runner: only its plugin, the engine and commands do", name)
 			}
 		}
@@ -168,6 +180,7 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{"the product imports the test kit", goPackage{ImportPath: "cmd/go-runner", Imports: []string{module + "internal/testkit/issuer"}}, true},
 		{"the official runner where it is allowed", goPackage{ImportPath: "plugins/auth0jwt", Imports: []string{officialRunner + "/pkg/http"}}, false},
 		{"the official runner where it is not", goPackage{ImportPath: "internal/policy", Imports: []string{officialRunner + "/pkg/http"}}, true},
+		{"a pure package that waits", goPackage{ImportPath: "internal/policy", Imports: []string{"context"}}, true},
 		{"a package nobody placed", goPackage{ImportPath: "internal/helper"}, true},
 	} {
 		c.pkg.ImportPath = module + c.pkg.ImportPath

@@ -1,5 +1,5 @@
-// Package dpop checks DPoP proofs (RFC 9449) and remembers which were seen. It
-// must not know policies or where a request comes from.
+// Package dpop checks DPoP proofs (RFC 9449). It must not know which were seen,
+// policies or where a request comes from.
 package dpop
 
 import (

@@ -20,11 +20,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inspect"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
@@ -60,7 +59,7 @@ func TestDocumentedExamples(t *testing.T) {
 		if !strings.Contains(document, strconv.Quote(key)+":") {
 			t.Errorf("%s: its example does not use it", key)
 		}
-		p, conf := policyOf(t, document)
+		p, conf := routeOf(t, document)
 		for line := range strings.Lines(requests) {
 			t.Run(key, func(t *testing.T) { runExample(t, p, conf, strings.TrimSpace(line)) })
 		}
@@ -74,21 +73,28 @@ func TestDocumentedExamples(t *testing.T) {
 
 func secretOf(name string) string { return strings.Repeat(name, 8) }
 
-func policyOf(t *testing.T, document string) (*policy.Policy, *config.Config) {
+// judge decides by a route.
+type judge struct {
+	gate  *gate.Gate
+	route *gate.Route
+}
+
+func routeOf(t *testing.T, document string) (judge, *config.Config) {
+	g := gate.New(gate.Options{})
 	conf, err := config.Parse([]byte(document), config.Options{})
 	if err != nil {
-		return policy.Deny(err), must(config.Parse([]byte(`{"domain":"t.example.com","audience":"a"}`), config.Options{}))
+		return judge{g, gate.Deny(err)}, must(config.Parse([]byte(`{"domain":"t.example.com","audience":"a"}`), config.Options{}))
 	}
-	p, err := policy.Compile(conf, policy.Options{Replay: dpop.NewMemory(), KeysOf: func(i config.Issuer) (policy.Keys, error) {
+	r, err := g.Route(conf, func(i config.Issuer) (gate.Keys, error) {
 		if i.JWKS != nil {
 			return jwks.Static(i.JWKS)
 		}
 		return jwks.Static(keySet())
-	}})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, conf
+	return judge{g, r}, conf
 }
 
 // words are the words of an example's line: name and value, the value bare,
@@ -121,16 +127,16 @@ func words(t *testing.T, line string) (all [][2]string) {
 	return all
 }
 
-func runExample(t *testing.T, p *policy.Policy, conf *config.Config, line string) {
+func runExample(t *testing.T, p judge, conf *config.Config, line string) {
 	given, want, ok := strings.Cut(line, " -> ")
 	if !ok {
 		t.Fatalf("no outcome: %s", line)
 	}
-	d := p.Decide(requestOf(t, conf, words(t, given)))
+	d := p.gate.Decide(p.route, requestOf(t, conf, words(t, given)))
 	edits, forward := d.Forward()
 	outcomes := words(t, want)
 	if outcomes[0][0] != "forwarded" {
-		answer := d.Refusal().Answer(p.Style())
+		answer := p.route.Answer(d.Refusal())
 		if forward || fmt.Sprint(answer.Status) != outcomes[0][0] || d.Refusal().Kind.Reason() != outcomes[1][0] {
 			t.Fatalf("%s: forwarded %v, %d %s (%s)", line, forward, answer.Status, d.Refusal().Kind.Reason(), d.Refusal().Cause)
 		}

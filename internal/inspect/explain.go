@@ -10,12 +10,14 @@ import (
 	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
-// Request is a request to explain. It is a [policy.Request].
+// Request is a request to explain. It is a [gate.Request].
 type Request struct {
 	Verb        string
 	URL         *url.URL // as the client sees it
@@ -25,7 +27,7 @@ type Request struct {
 
 var errNoVar = errors.New("explain knows scheme, http_host, host, real_request_uri, request_uri and ssl_client_raw_cert")
 
-// Context implements [policy.Request], as the methods below do.
+// Context implements [gate.Request], as the methods below do.
 func (*Request) Context() context.Context { return context.Background() }
 
 // Method is the HTTP method.
@@ -54,6 +56,9 @@ func (r *Request) Args(name string) []string { return r.URL.Query()[name] }
 
 // Query is all arguments.
 func (r *Request) Query() map[string][]string { return r.URL.Query() }
+
+// Edit makes no edits: they are only shown.
+func (*Request) Edit(identity.Edits) error { return nil }
 
 // Var gives the variables that decisions ask for.
 func (r *Request) Var(name string) ([]byte, error) {
@@ -102,15 +107,15 @@ var outcomes = map[policy.Outcome]string{
 // Explain writes the walk through the table of checks as it was walked, then
 // the edits or the answer. The token itself is not written; claims are where a
 // header carries them.
-func Explain(w io.Writer, c *config.Config, p *policy.Policy, req policy.Request) error {
+func Explain(w io.Writer, c *config.Config, g *gate.Gate, r *gate.Route, req gate.Request) error {
 	out := &printer{w: w}
-	d, steps := p.Walk(req)
+	d, steps := g.Explain(r, req)
 	for _, step := range steps {
 		outcome := outcomes[step.Outcome]
-		if r := step.Refusal; step.Outcome == policy.Refused {
-			outcome = "FAILED " + r.Kind.Reason()
-			if r.Cause != "" {
-				outcome += " (" + r.Cause + ")"
+		if refused := step.Refusal; step.Outcome == policy.Refused {
+			outcome = "FAILED " + refused.Kind.Reason()
+			if refused.Cause != "" {
+				outcome += " (" + refused.Cause + ")"
 			}
 		}
 		out.printf("%-4s %-40s %s\n", step.Check.Number, step.Check.Name, outcome)
@@ -120,7 +125,7 @@ func Explain(w io.Writer, c *config.Config, p *policy.Policy, req policy.Request
 	}
 	edits, forward := d.Forward()
 	if !forward {
-		out.answer(d.Refusal().Answer(p.Style()))
+		out.answer(r.Answer(d.Refusal()))
 		return out.err
 	}
 	out.printf("\nforwarded, with these edits\n")

@@ -10,8 +10,8 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
-func (p *Policy) checkAudience(s *subject) *refusal.Refusal {
-	if audienceFits(s.issuer, s.tok) {
+func (p *Policy) checkAudience(j *Judgement) *refusal.Refusal {
+	if audienceFits(j.issuer, j.tok) {
 		return nil
 	}
 	return because(refusal.BadAudience, nil)
@@ -19,7 +19,7 @@ func (p *Policy) checkAudience(s *subject) *refusal.Refusal {
 
 // audienceFits holds aud (RFC 7519 section 4.1.3) against the issuer's own
 // audiences.
-func audienceFits(iss *issuer, tok *token.Untrusted) bool {
+func audienceFits(iss *config.Issuer, tok *token.Untrusted) bool {
 	aud, ok := claim.Strings(tok.Claims["aud"])
 	if iss.AnyAudience {
 		// RFC 9068 section 2.2 asks for an audience, whichever it is.
@@ -40,8 +40,8 @@ func covers(have, want []string, match config.Match) bool {
 
 // checkOrganization compares as Auth0's SDKs do: an id exactly, and a name,
 // which Auth0 keeps in lower case, without case.
-func (p *Policy) checkOrganization(s *subject) *refusal.Refusal {
-	id, name := s.tok.String("org_id"), s.tok.String("org_name")
+func (p *Policy) checkOrganization(j *Judgement) *refusal.Refusal {
+	id, name := j.tok.String("org_id"), j.tok.String("org_name")
 	for _, o := range p.conf.Organizations {
 		switch {
 		case strings.HasPrefix(o, "org_"):
@@ -55,8 +55,8 @@ func (p *Policy) checkOrganization(s *subject) *refusal.Refusal {
 	return because(refusal.WrongOrganization, nil)
 }
 
-func (p *Policy) checkClient(s *subject) *refusal.Refusal {
-	tok := s.tok
+func (p *Policy) checkClient(j *Judgement) *refusal.Refusal {
+	tok := j.tok
 	client, there := tok.Claims["azp"]
 	if !there {
 		client = tok.Claims["client_id"]
@@ -67,8 +67,8 @@ func (p *Policy) checkClient(s *subject) *refusal.Refusal {
 	return because(refusal.WrongClient, nil)
 }
 
-func (p *Policy) checkScopes(s *subject) *refusal.Refusal {
-	tok := s.tok
+func (p *Policy) checkScopes(j *Judgement) *refusal.Refusal {
+	tok := j.tok
 	value, there := tok.Claims["scope"]
 	if !there {
 		value = tok.Claims["scp"]
@@ -82,8 +82,8 @@ func (p *Policy) checkScopes(s *subject) *refusal.Refusal {
 	return insufficient("scope", have, p.conf.RequiredScopes, p.conf.ScopesMatch)
 }
 
-func (p *Policy) checkPermissions(s *subject) *refusal.Refusal {
-	tok := s.tok
+func (p *Policy) checkPermissions(j *Judgement) *refusal.Refusal {
+	tok := j.tok
 	list, isList := tok.Claims["permissions"].([]any)
 	var have []string
 	if isList {
@@ -107,9 +107,9 @@ func insufficient(what string, have, want []string, match config.Match) *refusal
 	return &refusal.Refusal{Kind: refusal.InsufficientScope, Description: needs + all, Scope: all}
 }
 
-func (p *Policy) checkClaims(s *subject) *refusal.Refusal {
+func (p *Policy) checkClaims(j *Judgement) *refusal.Refusal {
 	for i := range p.conf.Claims {
-		if e := &p.conf.Claims[i]; !e.Met(s.tok.Claims) {
+		if e := &p.conf.Claims[i]; !e.Met(j.tok.Claims) {
 			return &refusal.Refusal{
 				Kind:        refusal.ClaimMismatch,
 				Description: "the claim " + e.Claim.String() + " is not as required",
@@ -120,14 +120,14 @@ func (p *Policy) checkClaims(s *subject) *refusal.Refusal {
 }
 
 // planHeaders writes the headers that the token sets.
-func (p *Policy) planHeaders(s *subject) *refusal.Refusal {
-	set, failed := p.plan.FromToken(s.tok)
+func (p *Policy) planHeaders(j *Judgement) *refusal.Refusal {
+	set, failed := p.plan.FromToken(j.tok)
 	if failed != "" {
 		return &refusal.Refusal{
 			Kind:        refusal.ClaimHeaderFailed,
 			Description: "the required claim " + failed + " has no value that fits a header",
 		}
 	}
-	s.set = set
+	j.set = set
 	return nil
 }

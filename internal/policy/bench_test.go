@@ -8,9 +8,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
@@ -21,17 +21,14 @@ func BenchmarkDecide(b *testing.B) {
 		c.StripHeaders = []string{"X-Role"}
 	}
 	known := compile(b, route(change))
-	fresh, err := policy.Compile(route(change), policy.Options{
-		KeysOf: func(i config.Issuer) (policy.Keys, error) { return jwks.Static(i.JWKS) },
-		Now:    func() time.Time { return clock },
-	})
+	fresh, err := judgeOf(route(change), gate.Options{Now: func() time.Time { return clock }}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	es256 := sign(b, "ES256", keys().p256, header("ES256", "p256"), claims())
 	for _, bb := range []struct {
 		name    string
-		p       *policy.Policy
+		p       judge
 		req     *request
 		forward bool
 	}{

@@ -26,57 +26,67 @@ func confirmation(tok *token.Untrusted) map[string]any {
 
 // checkDPoP refuses a token that is bound to a key which the client did not
 // prove to have (RFC 9449 section 7).
-func (p *Policy) checkDPoP(s *subject) *refusal.Refusal {
-	tok, cnf := s.tok, confirmation(s.tok)
-	if _, there := tok.Claims["cnf"]; there && cnf == nil {
+func (p *Policy) checkDPoP(j *Judgement) *refusal.Refusal {
+	cnf := confirmation(j.tok)
+	if _, there := j.tok.Claims["cnf"]; there && cnf == nil {
 		return because(refusal.MalformedToken, errors.New("cnf is not an object"))
 	}
 	member, bound := cnf["jkt"]
 	thumbprint, _ := member.(string)
 	switch {
-	case !bound && !s.byDPoP() && p.conf.DPoP != config.Require:
+	case !bound && !j.byDPoP() && p.conf.DPoP != config.Require:
 		return nil
 	case !bound:
 		return &refusal.Refusal{Kind: refusal.DPoPFailed, Description: "the token is not bound to a DPoP key"}
 	case p.conf.DPoP == config.Off:
 		return because(refusal.DPoPFailed, nil)
-	case !s.byDPoP():
+	case !j.byDPoP():
 		return &refusal.Refusal{Kind: refusal.DPoPFailed, Description: "the token is bound to a DPoP key and was sent without the scheme DPoP"}
 	}
+	// Last of all, once the proof is good: a bad one needs no memory.
+	switch j.seen {
+	case notAsked:
+		return p.checkProof(j, thumbprint)
+	case NotSeen:
+		return nil
+	case SeenBefore:
+		return badProof("the proof was used before", nil)
+	}
+	return because(refusal.ProofsUnavailable, j.seenErr)
+}
+
+// checkProof verifies the request's proof, and asks whether it was seen before.
+func (p *Policy) checkProof(j *Judgement, thumbprint string) *refusal.Refusal {
 	var raw string
 	var proofs int
-	for i := range s.req.NumHeader() {
-		if fold.Equal(s.req.HeaderName(i), "dpop") {
-			raw = s.req.HeaderValue(i)
+	for i := range j.req.NumHeader() {
+		if fold.Equal(j.req.HeaderName(i), "dpop") {
+			raw = j.req.HeaderValue(i)
 			proofs++
 		}
 	}
 	if proofs != 1 {
 		return badProof("one DPoP header is required", errors.New("no proof, or more than one"))
 	}
-	shown, err := p.ownRequest(s.req)
-	if err != nil {
+	shown, err := p.ownRequest(j)
+	switch {
+	case err != nil:
 		return because(refusal.Internal, err)
+	case j.need.Kind != NeedNothing:
+		return nil
 	}
 	own, err := shown.URL()
 	if err != nil {
 		return badProof(err.Error(), err)
 	}
 	proof, err := dpop.Verify(raw, dpop.Expected{
-		Method: s.req.Method(), URL: own, Token: tok.Raw, Thumbprint: thumbprint,
-		Now: s.now, Leeway: p.conf.Leeway, MaxLeeway: config.MaxLeeway,
+		Method: j.req.Method(), URL: own, Token: j.tok.Raw, Thumbprint: thumbprint,
+		Now: j.now, Leeway: p.conf.Leeway, MaxLeeway: config.MaxLeeway,
 	})
 	if err != nil {
 		return badProof(err.Error(), err)
 	}
-	// Last of all: a proof that is bad anyway needs no memory.
-	first, err := p.replay.First(s.req.Context(), proof, s.now)
-	switch {
-	case err != nil:
-		return because(refusal.ProofsUnavailable, err)
-	case !first:
-		return badProof("the proof was used before", nil)
-	}
+	j.need = Need{Kind: NeedProof, Proof: proof}
 	return nil
 }
 
@@ -86,15 +96,16 @@ func badProof(description string, cause error) *refusal.Refusal {
 	return r
 }
 
-// ownRequest is what the gateway says of the URL that the client sees. An error
-// means that the gateway did not answer; no client can cause that.
-func (p *Policy) ownRequest(req Request) (own dpop.Request, err error) {
-	ask := func(name string) string {
-		var value []byte
-		if err == nil {
-			value, err = req.Var(name)
+// ownRequest is what the gateway says of the URL that the client sees, as far as
+// it was asked. An error means that the gateway did not answer; no client can
+// cause that.
+func (p *Policy) ownRequest(j *Judgement) (own dpop.Request, err error) {
+	given := true
+	ask := func(name string) (value string) {
+		if err == nil && given {
+			value, given, err = j.ask(name)
 		}
-		return string(value)
+		return value
 	}
 	// Since APISIX 3.0 request_uri is the normalised and decoded target, and
 	// the client's own is here; before, this variable is not there.
@@ -111,8 +122,8 @@ func (p *Policy) ownRequest(req Request) (own dpop.Request, err error) {
 
 // checkMTLS refuses a token that is bound to a certificate which the client did
 // not show (RFC 8705 section 3).
-func (p *Policy) checkMTLS(s *subject) *refusal.Refusal {
-	thumbprint, bound := confirmation(s.tok)["x5t#S256"]
+func (p *Policy) checkMTLS(j *Judgement) *refusal.Refusal {
+	thumbprint, bound := confirmation(j.tok)["x5t#S256"]
 	switch {
 	case !bound && p.conf.MTLS != config.Require:
 		return nil
@@ -121,11 +132,14 @@ func (p *Policy) checkMTLS(s *subject) *refusal.Refusal {
 	}
 	// nginx verified possession of the key in the handshake; a header would
 	// be the client's own word.
-	cert, err := s.req.Var("ssl_client_raw_cert")
-	if err != nil {
+	cert, given, err := j.ask("ssl_client_raw_cert")
+	switch {
+	case err != nil:
 		return because(refusal.Internal, err)
+	case !given:
+		return nil
 	}
-	block, _ := pem.Decode(cert)
+	block, _ := pem.Decode([]byte(cert))
 	if block == nil {
 		return because(refusal.MTLSFailed, nil)
 	}

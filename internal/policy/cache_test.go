@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
@@ -57,15 +57,14 @@ func (c *changing) Key(ctx context.Context, kid string, hasKid bool, alg string)
 func (c *changing) Generation(time.Time) (uint64, bool) { return c.generation.Load(), !c.away.Load() }
 
 // cached is a policy with a cache of its own and a clock that moves.
-func cached(t *testing.T, cache *policy.Cache, keys policy.Keys, now *time.Time, changes ...func(*config.Config)) *policy.Policy {
+func cached(t *testing.T, cache *gate.Cache, keys gate.Keys, now *time.Time, changes ...func(*config.Config)) judge {
 	t.Helper()
-	return must(policy.Compile(route(changes...), policy.Options{
-		Cache: cache, KeysOf: func(config.Issuer) (policy.Keys, error) { return keys, nil }, Now: func() time.Time { return *now },
-	}))
+	return must(judgeOf(route(changes...), gate.Options{Cache: cache, Now: func() time.Time { return *now }},
+		func(config.Issuer) (gate.Keys, error) { return keys, nil }))
 }
 
 func TestAKnownTokenIsVerifiedOnce(t *testing.T) {
-	cache := policy.NewCache(1 << 20)
+	cache := gate.NewCache(1 << 20)
 	defer cache.Close()
 	keys, now := newChanging(t), clock
 	userID := func(c *config.Config) {
@@ -89,7 +88,7 @@ func TestAKnownTokenIsVerifiedOnce(t *testing.T) {
 }
 
 func TestACachedVerdictEndsWithItsKey(t *testing.T) {
-	cache := policy.NewCache(1 << 20)
+	cache := gate.NewCache(1 << 20)
 	defer cache.Close()
 	keys, now := newChanging(t), clock
 	p := cached(t, cache, keys, &now)
@@ -116,7 +115,7 @@ func TestACachedVerdictEndsWithItsKey(t *testing.T) {
 }
 
 func TestACachedVerdictKeepsTimeToTheSecond(t *testing.T) {
-	cache := policy.NewCache(1 << 20)
+	cache := gate.NewCache(1 << 20)
 	defer cache.Close()
 	now := clock
 	p := cached(t, cache, newChanging(t), &now, func(c *config.Config) { c.MaxTokenAge = 10 * time.Minute })
@@ -149,7 +148,7 @@ func TestACachedVerdictKeepsTimeToTheSecond(t *testing.T) {
 
 // What one request carries must never reach another's upstream.
 func TestOneRequestsCookiesAreNotAnothers(t *testing.T) {
-	cache := policy.NewCache(1 << 20)
+	cache := gate.NewCache(1 << 20)
 	defer cache.Close()
 	now := clock
 	p := cached(t, cache, newChanging(t), &now, func(c *config.Config) {
@@ -173,7 +172,7 @@ func TestOneRequestsCookiesAreNotAnothers(t *testing.T) {
 }
 
 func TestWhatTheRequestHasASayInIsNotRemembered(t *testing.T) {
-	cache := policy.NewCache(1 << 20)
+	cache := gate.NewCache(1 << 20)
 	defer cache.Close()
 	now := clock
 	keys := newChanging(t)
@@ -184,7 +183,7 @@ func TestWhatTheRequestHasASayInIsNotRemembered(t *testing.T) {
 	post.method = "POST"
 	for range 2 {
 		for _, step := range []struct {
-			p    *policy.Policy
+			p    judge
 			req  *request
 			want string
 		}{{byMethod, bearing(token), goesOn}, {byMethod, post, reason(refusal.RuleDenied)}, {byTime, bearing(token), goesOn}} {
@@ -200,7 +199,7 @@ func TestWhatTheRequestHasASayInIsNotRemembered(t *testing.T) {
 }
 
 func TestHostileTokensPushNoGoodOneOut(t *testing.T) {
-	cache := policy.NewCache(16 << 10) // room for a few
+	cache := gate.NewCache(16 << 10) // room for a few
 	defer cache.Close()
 	keys, now := newChanging(t), clock
 	p := cached(t, cache, keys, &now)
@@ -223,7 +222,7 @@ func TestHostileTokensPushNoGoodOneOut(t *testing.T) {
 // TestARequestThatGivesUpFailsNoOther: its own answer is its own affair, and
 // those that waited for the same key with the same token go by theirs.
 func TestARequestThatGivesUpFailsNoOther(t *testing.T) {
-	cache := policy.NewCache(1 << 20)
+	cache := gate.NewCache(1 << 20)
 	defer cache.Close()
 	keys, now := newChanging(t), clock
 	keys.slow = make(chan struct{})
@@ -258,7 +257,7 @@ func TestARequestThatGivesUpFailsNoOther(t *testing.T) {
 }
 
 func TestACacheIsBounded(t *testing.T) {
-	cache := policy.NewCache(64 << 10)
+	cache := gate.NewCache(64 << 10)
 	defer cache.Close()
 	keys, now := newChanging(t), clock
 	p := cached(t, cache, keys, &now)
@@ -281,7 +280,7 @@ func TestACacheIsBounded(t *testing.T) {
 
 // 16 KiB of small objects weighed 54 KB and take more than 600.
 func TestACacheWeighsWhatItsTokensTake(t *testing.T) {
-	cache := policy.NewCache(8 << 20)
+	cache := gate.NewCache(8 << 20)
 	defer cache.Close()
 	keys, now := newChanging(t), clock
 	p := cached(t, cache, keys, &now)
@@ -299,7 +298,7 @@ func TestACacheWeighsWhatItsTokensTake(t *testing.T) {
 // Two routes may know one issuer by different keys, such as of another
 // jwks_uri: neither takes the other's word for a signature.
 func TestRoutesOfOneIssuerWithOtherKeysVerifyForThemselves(t *testing.T) {
-	cache := policy.NewCache(1 << 20)
+	cache := gate.NewCache(1 << 20)
 	defer cache.Close()
 	ours, theirs, now := newChanging(t), newChanging(t), clock
 	theirs.gone.Store(true)

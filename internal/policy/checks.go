@@ -56,7 +56,7 @@ type Check struct {
 	Reads func(*config.Config, *token.Untrusted) Reads
 	// run refuses, or is nil where the next check has its turn. It may end the
 	// walk by subject.letPass.
-	run func(*Policy, *subject) *refusal.Refusal
+	run func(*Policy, *Judgement) *refusal.Refusal
 }
 
 // Checks is the table: every check, in the order in which they run. The first

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/rule"
@@ -80,7 +81,7 @@ func TestWhatACheckReadsIsWhatItSays(t *testing.T) {
 			if c.change != nil {
 				c.change(conf)
 			}
-			policy.EachCheck(compile(t, conf), req, func(check *policy.Check, tok *token.Untrusted) {
+			policy.EachCheck(policy.Compile(conf), req, clock, evidence(req), func(check *policy.Check, tok *token.Untrusted) {
 				var says policy.Reads
 				if check.Reads != nil {
 					says = check.Reads(conf, tok)
@@ -168,7 +169,7 @@ func TestASignedTokenWithoutDatesFailsAtItsDates(t *testing.T) {
 // TestATokenByTheSchemeDPoPIsRefusedColdAndKnown where the route has dpop off
 // and reads that scheme all the same.
 func TestATokenByTheSchemeDPoPIsRefusedColdAndKnown(t *testing.T) {
-	cache := policy.NewCache(1 << 20)
+	cache := gate.NewCache(1 << 20)
 	defer cache.Close()
 	keys, now := newChanging(t), clock
 	p := cached(t, cache, keys, &now, func(c *config.Config) {
@@ -185,8 +186,27 @@ func TestATokenByTheSchemeDPoPIsRefusedColdAndKnown(t *testing.T) {
 	}
 }
 
+// evidence answers what a judgement needs, from a request's variables and the
+// tenant's keys.
+func evidence(req *watched) func(j *policy.Judgement, need policy.Need) {
+	return func(j *policy.Judgement, need policy.Need) {
+		switch need.Kind {
+		case policy.NeedNothing:
+		case policy.NeedMemory:
+			j.Unknown()
+		case policy.NeedKey:
+			j.Key(policy.KeyEvidence{Public: &keys().rsa.PublicKey})
+		case policy.NeedVariable:
+			value, err := req.Var(need.Variable)
+			j.Variable(need.Variable, value, err)
+		case policy.NeedProof:
+			j.Proof(policy.NotSeen, nil)
+		}
+	}
+}
+
 func TestTheZeroPolicyDenies(t *testing.T) {
-	for name, p := range map[string]*policy.Policy{"zero": {}, "deny": policy.Deny(errors.New("why"))} {
+	for name, p := range map[string]judge{"zero": {gate.New(gate.Options{}), &gate.Route{}}, "deny": denying(errors.New("why"))} {
 		if got := outcome(p.Decide(bearing(good(t)))); got != "config_invalid" {
 			t.Errorf("%s: %s", name, got)
 		}
@@ -198,7 +218,7 @@ func TestTheZeroPolicyDenies(t *testing.T) {
 
 // A verdict about the age of an authentication does not outlive it.
 func TestAnAgeIsNotRemembered(t *testing.T) {
-	cache := policy.NewCache(1 << 20)
+	cache := gate.NewCache(1 << 20)
 	defer cache.Close()
 	keys, now := newChanging(t), clock
 	p := cached(t, cache, keys, &now, func(c *config.Config) { c.MaxAuthAge = time.Minute })

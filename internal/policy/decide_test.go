@@ -14,6 +14,7 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
@@ -51,7 +52,7 @@ func (s *scene) walk(t *testing.T) (policy.Decision, []policy.Step) {
 	return p.Walk(req)
 }
 
-func (s *scene) stage(t *testing.T) (*policy.Policy, *request) {
+func (s *scene) stage(t *testing.T) (judge, *request) {
 	t.Helper()
 	changes := s.claims
 	if s.confirms != nil {
@@ -60,9 +61,9 @@ func (s *scene) stage(t *testing.T) (*policy.Policy, *request) {
 	token := sign(t, "RS256", s.key, header("RS256", s.kid, s.jose...), claims(changes...))
 	req := get(append(s.headers, "authorization", s.scheme+" "+token)...)
 	if s.invalid {
-		return policy.Deny(errors.New("not valid")), req
+		return denying(errors.New("not valid")), req
 	}
-	return compileWith(t, s.conf, func(i config.Issuer) (policy.Keys, error) {
+	return compileWith(t, s.conf, func(i config.Issuer) (gate.Keys, error) {
 		if s.keysErr != nil {
 			return noKeys{s.keysErr}, nil
 		}
@@ -248,9 +249,9 @@ func TestTheZeroDecisionAndTheZeroPolicyDeny(t *testing.T) {
 	if got := outcome(policy.Decision{}); got != "internal_error" {
 		t.Errorf("the zero Decision: %s", got)
 	}
-	for name, p := range map[string]*policy.Policy{
-		"the zero Policy": {},
-		"Deny":            policy.Deny(errors.New("not valid")),
+	for name, p := range map[string]judge{
+		"the zero Policy": {gate.New(gate.Options{}), &gate.Route{}},
+		"Deny":            denying(errors.New("not valid")),
 	} {
 		for _, req := range []*request{get(), bearing(good(t))} {
 			if got := outcome(p.Decide(req)); got != "config_invalid" {
@@ -259,14 +260,14 @@ func TestTheZeroDecisionAndTheZeroPolicyDeny(t *testing.T) {
 		}
 	}
 	why := errors.New("not valid")
-	if got := policy.Deny(why).Err(); got != why {
+	if got := gate.Deny(why).Err(); got != why {
 		t.Errorf("Err is %v", got)
 	}
 }
 
 func TestKeysThatCannotBeUsedAreAnErrorOfCompile(t *testing.T) {
 	broken := errors.New("broken")
-	_, err := policy.Compile(route(), policy.Options{KeysOf: func(config.Issuer) (policy.Keys, error) { return nil, broken }})
+	_, err := judgeOf(route(), gate.Options{}, func(config.Issuer) (gate.Keys, error) { return nil, broken })
 	if !errors.Is(err, broken) {
 		t.Errorf("error is %v", err)
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
 )
 
 // TestAProofIsTakenOnceByRoutesOfAnyLeeway: a route with a greater leeway takes
@@ -19,18 +19,16 @@ import (
 // the proof first.
 func TestAProofIsTakenOnceByRoutesOfAnyLeeway(t *testing.T) {
 	token := boundToken(t)
-	memory := dpop.NewMemory()
+	memory := replay.NewMemory()
 	now := clock
-	routeOf := func(leeway time.Duration) *policy.Policy {
-		return must(policy.Compile(route(func(c *config.Config) { c.DPoP, c.Leeway = config.Require, leeway }), policy.Options{
-			KeysOf: func(i config.Issuer) (policy.Keys, error) { return jwks.Static(i.JWKS) },
-			Replay: memory, Now: func() time.Time { return now },
-		}))
+	routeOf := func(leeway time.Duration) judge {
+		conf := route(func(c *config.Config) { c.DPoP, c.Leeway = config.Require, leeway })
+		return must(judgeOf(conf, gate.Options{Replay: memory, Now: func() time.Time { return now }}, nil))
 	}
 	narrow, wide := routeOf(0), routeOf(config.MaxLeeway)
 	type step struct {
 		at   time.Duration // since the proof was made
-		on   *policy.Policy
+		on   judge
 		want string
 	}
 	for i, steps := range [][]step{
@@ -72,10 +70,8 @@ func (endedRequest) Context() context.Context {
 // is away; what it alone could tell is 503, and the client may try again.
 func TestTheMemoryOfProofsIsAskedLast(t *testing.T) {
 	memory := &sickMemory{}
-	p := must(policy.Compile(route(func(c *config.Config) { c.DPoP, c.RequiredScopes = config.Allow, []string{"read"} }), policy.Options{
-		KeysOf: func(i config.Issuer) (policy.Keys, error) { return jwks.Static(i.JWKS) },
-		Replay: memory, Now: func() time.Time { return clock },
-	}))
+	conf := route(func(c *config.Config) { c.DPoP, c.RequiredScopes = config.Allow, []string{"read"} })
+	p := must(judgeOf(conf, gate.Options{Replay: memory, Now: func() time.Time { return clock }}, nil))
 	bound := boundToken(t, "scope", `"read"`)
 	expired := boundToken(t, "exp", at(-time.Hour))
 	otherAudience := boundToken(t, "aud", `"https://another.example/"`)
@@ -87,7 +83,7 @@ func TestTheMemoryOfProofsIsAskedLast(t *testing.T) {
 	sent := func(token, proof string) *request { return dpopRequest("authorization", "DPoP "+token, "dpop", proof) }
 	for _, tt := range []struct {
 		name   string
-		req    policy.Request
+		req    gate.Request
 		reason string
 		status int
 		asked  int
@@ -114,7 +110,7 @@ func TestTheMemoryOfProofsIsAskedLast(t *testing.T) {
 		if tt.reason == goesOn {
 			continue
 		}
-		answer := d.Refusal().Answer(p.Style())
+		answer := p.route.Answer(d.Refusal())
 		if answer.Status != tt.status {
 			t.Errorf("%s: status %d", tt.name, answer.Status)
 		}

@@ -71,7 +71,7 @@ func TestDPoP(t *testing.T) {
 			continue
 		}
 		r := d.Refusal()
-		answer := r.Answer(p.Style())
+		answer := p.route.Answer(r)
 		if !strings.Contains(string(answer.Body), `"error":"`+tt.want+`"`) {
 			t.Errorf("%s: %d %s (%s)", name, answer.Status, answer.Body, r.Cause)
 		}

@@ -1,13 +1,14 @@
-// Package policy compiles a configuration and decides requests by it: a
-// decision is a pure function of the policy, the request and the keys at hand.
-// It must not know wires, servers or net/http.
+// Package policy compiles a configuration and decides requests by it. Whether
+// a request may pass is a pure function: compiled policy, request, evidence and
+// time in, decision out. It reads no clock, waits for nothing and remembers
+// nothing; it must not know where evidence comes from, wires, or net/http.
 package policy
 
 import (
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
@@ -41,25 +42,40 @@ type Policy struct {
 	conf    *config.Config
 	style   refusal.Style
 	sources []token.Source
-	issuers map[string]*issuer
+	issuers map[string]int // by name: which of the configuration's
 	plan    *identity.Plan
 	checks  [numStages][]*Check // those that the configuration asks for
-	replay  dpop.Replay
-	now     func() time.Time
-
-	cache     *Cache // nil is none
-	id        uint64
-	remembers bool // the decisions about some tokens may be remembered
-}
-
-type issuer struct {
-	config.Issuer
-	keys Keys // nil where a client_secret verifies
 }
 
 // Deny is the policy of a route whose configuration is not valid.
 func Deny(why error) *Policy {
 	return &Policy{invalid: why, style: refusal.Style{Realm: config.DefaultRealm}}
+}
+
+// Compile makes the policy of a configuration.
+func Compile(conf *config.Config) *Policy {
+	p := &Policy{
+		conf: conf,
+		style: refusal.Style{
+			Realm: conf.Realm, Format: conf.ErrorFormat, ResourceMetadata: conf.ResourceMetadata,
+			DPoP: conf.DPoP != config.Off, NoBearer: conf.DPoP == config.Require,
+		},
+		sources: slices.Clone(conf.TokenFrom),
+		issuers: map[string]int{},
+		plan:    identity.NewPlan(conf.ClaimHeaders, conf.ClaimsHeader, conf.TokenHeader, conf.StripHeaders, conf.ForwardToken),
+		checks:  asked(conf),
+	}
+	for i := range conf.Issuers {
+		p.issuers[conf.Issuers[i].Issuer] = i
+	}
+	// The scheme of bound tokens is read beside whatever else is.
+	byDPoP := token.Source{Kind: token.Header, Name: "authorization", Scheme: dpopScheme}
+	if conf.DPoP != config.Off && !slices.ContainsFunc(p.sources, func(s token.Source) bool {
+		return s.Kind == byDPoP.Kind && s.Name == byDPoP.Name && (s.Scheme == "" || strings.EqualFold(s.Scheme, byDPoP.Scheme))
+	}) {
+		p.sources = append(p.sources, byDPoP)
+	}
+	return p
 }
 
 // Err is why the policy denies everything, or nil.
@@ -68,32 +84,5 @@ func (p *Policy) Err() error { return p.invalid }
 // Style is how refusals of this route are written.
 func (p *Policy) Style() refusal.Style { return p.style }
 
-// Decide runs the checks of [Checks] in their order; the first that fails
-// answers.
-func (p *Policy) Decide(req Request) Decision {
-	s, _ := subjects.Get().(*subject)
-	defer s.release()
-	s.req, s.now = req, p.clock()
-	return p.decide(s)
-}
-
-func (p *Policy) decide(s *subject) Decision {
-	if d, ended := p.walk(s, Find); ended {
-		return d
-	}
-	if d, ok := p.known(s); ok {
-		return d
-	}
-	if d, ended := p.walk(s, Read); ended {
-		return d
-	}
-	if d, ended := p.walk(s, Prove); ended {
-		return d
-	}
-	p.rememberToken(s)
-	if d, ended := p.walk(s, Authorise); ended {
-		return d
-	}
-	p.rememberDecision(s)
-	return Decision{forward: true, edits: p.plan.Verified(s.req, s.found.Source, s.set), reports: s.reports}
-}
+// Remembers reports whether decisions about some tokens may be remembered.
+func (p *Policy) Remembers() bool { return p.conf != nil && p.reads(nil)&^repeated == 0 }

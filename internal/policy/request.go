@@ -1,23 +1,8 @@
 package policy
 
-import (
-	"context"
-	"time"
-
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
-)
-
-// Keys finds verification keys. Errors are those of [jwks.Provider.Key].
-type Keys interface {
-	Key(ctx context.Context, kid string, hasKid bool, alg string) (jwks.Key, error)
-	Generation(now time.Time) (uint64, bool)
-}
-
 // Request is what a decision may look at: one request as APISIX shows it. It
-// is read by one goroutine, and only until Decide returns.
+// is read by one goroutine, and only until the judgement has ended.
 type Request interface {
-	// Context ends when the answer is no longer wanted.
-	Context() context.Context
 	// Method is the HTTP method, in capitals.
 	Method() string
 	// Path is the decoded path.
@@ -31,7 +16,7 @@ type Request interface {
 	// NumHeader is the number of header entries there are now, repeats included.
 	NumHeader() int
 	// HeaderName is the name of entry i, in any letter case. It stands only
-	// until Decide returns, and is not changed.
+	// until the judgement has ended, and is not changed.
 	HeaderName(i int) []byte
 	// HeaderValue is the one value of entry i.
 	HeaderValue(i int) string
@@ -39,6 +24,4 @@ type Request interface {
 	Args(name string) []string
 	// Query is all arguments, decoded. It is not changed.
 	Query() map[string][]string
-	// Var asks APISIX for an nginx variable: one round trip.
-	Var(name string) ([]byte, error)
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
@@ -39,6 +39,8 @@ func (r *request) Args(name string) []string  { return r.args[name] }
 func (r *request) Query() map[string][]string { return r.args }
 func (*request) Path() string                 { return "/orders/7" }
 func (*request) IP() string                   { return "10.1.2.3" }
+
+func (*request) Edit(identity.Edits) error { return nil }
 
 func (r *request) Var(name string) ([]byte, error) {
 	r.asked = append(r.asked, name)
@@ -81,21 +83,44 @@ func route(changes ...func(*config.Config)) *config.Config {
 	return conf
 }
 
-func compile(t testing.TB, conf *config.Config) *policy.Policy {
-	t.Helper()
-	return compileWith(t, conf, func(i config.Issuer) (policy.Keys, error) { return jwks.Static(i.JWKS) })
+// judge decides by a route, with the evidence that a gate has.
+type judge struct {
+	gate  *gate.Gate
+	route *gate.Route
 }
 
-// sharedCache is that of all policies here, so that every test is one of it.
-var sharedCache = policy.NewCache(1 << 20)
-
-func compileWith(t testing.TB, conf *config.Config, keysOf policy.KeysOf) *policy.Policy {
-	t.Helper()
-	p, err := policy.Compile(conf, policy.Options{Cache: sharedCache, Replay: dpop.NewMemory(), KeysOf: keysOf, Now: func() time.Time { return clock }})
-	if err != nil {
-		t.Fatal(err)
+// Decide is the gate's decision. What it decides at once it must decide alike.
+func (j judge) Decide(req gate.Request) policy.Decision {
+	if d, decided := j.gate.Known(j.route, req); decided {
+		return d
 	}
-	return p
+	return j.gate.Decide(j.route, req)
+}
+
+func (j judge) Walk(req gate.Request) (policy.Decision, []policy.Step) {
+	return j.gate.Explain(j.route, req)
+}
+
+// denying is a judge of a route whose configuration is not valid.
+func denying(why error) judge { return judge{gate.New(gate.Options{}), gate.Deny(why)} }
+
+func compile(t testing.TB, conf *config.Config) judge {
+	t.Helper()
+	return compileWith(t, conf, nil)
+}
+
+// sharedCache is that of all routes here, so that every test is one of it.
+var sharedCache = gate.NewCache(1 << 20)
+
+func compileWith(t testing.TB, conf *config.Config, keysOf gate.KeysOf) judge {
+	t.Helper()
+	return must(judgeOf(conf, gate.Options{Cache: sharedCache, Now: func() time.Time { return clock }}, keysOf))
+}
+
+func judgeOf(conf *config.Config, opt gate.Options, keysOf gate.KeysOf) (judge, error) {
+	g := gate.New(opt)
+	r, err := g.Route(conf, keysOf)
+	return judge{g, r}, err
 }
 
 // goesOn is the outcome of a request that is not refused.

@@ -28,7 +28,7 @@ func answerOf(t *testing.T, conf *config.Config, req *request) answered {
 		return answered{status: 200}
 	}
 	r := d.Refusal()
-	a := r.Answer(p.Style())
+	a := p.route.Answer(r)
 	got := answered{status: a.Status, body: string(a.Body)}
 	for _, h := range a.Headers {
 		if h.Name == "WWW-Authenticate" {

@@ -16,15 +16,15 @@ const auth0MFA = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
 
 // checkStepUp asks for another authentication where this one was too weak or is
 // too old. The challenge names all that the route requires (RFC 9470 section 3).
-func (p *Policy) checkStepUp(s *subject) *refusal.Refusal {
+func (p *Policy) checkStepUp(j *Judgement) *refusal.Refusal {
 	description := ""
-	amr, _ := claim.Strings(s.tok.Claims["amr"])
+	amr, _ := claim.Strings(j.tok.Claims["amr"])
 	switch {
 	case p.conf.RequireMFA && !slices.Contains(amr, "mfa"):
 		description = "multi-factor authentication is required"
-	case len(p.conf.ACRValues) > 0 && !slices.Contains(p.conf.ACRValues, s.tok.String("acr")):
+	case len(p.conf.ACRValues) > 0 && !slices.Contains(p.conf.ACRValues, j.tok.String("acr")):
 		description = "a different authentication level is required"
-	case p.conf.MaxAuthAge > 0 && !p.authenticatedLately(s):
+	case p.conf.MaxAuthAge > 0 && !p.authenticatedLately(j):
 		description = "a more recent authentication is required"
 	default:
 		return nil
@@ -36,32 +36,32 @@ func (p *Policy) checkStepUp(s *subject) *refusal.Refusal {
 	return &refusal.Refusal{Kind: refusal.StepUpRequired, Description: description, ACRValues: values, MaxAge: p.conf.MaxAuthAge}
 }
 
-func (p *Policy) authenticatedLately(s *subject) bool {
-	n, ok := s.tok.Claims["auth_time"].(json.Number)
+func (p *Policy) authenticatedLately(j *Judgement) bool {
+	n, ok := j.tok.Claims["auth_time"].(json.Number)
 	if !ok {
 		return false
 	}
 	at, ok := strictjson.Finite(n)
-	age := float64(s.now.UnixNano())/1e9 - at
+	age := float64(j.now.UnixNano())/1e9 - at
 	leeway := p.conf.Leeway.Seconds()
 	return ok && age <= p.conf.MaxAuthAge.Seconds()+leeway && age >= -leeway
 }
 
-func (p *Policy) checkSchema(s *subject) *refusal.Refusal {
-	if p.conf.ClaimSchema.Fits(s.tok.Claims) {
+func (p *Policy) checkSchema(j *Judgement) *refusal.Refusal {
+	if p.conf.ClaimSchema.Fits(j.tok.Claims) {
 		return nil
 	}
 	return because(refusal.SchemaMismatch, nil)
 }
 
-func (p *Policy) checkRules(s *subject) *refusal.Refusal {
-	facts := rule.NewFacts(s.tok.Claims, func() rule.Request { return seenByRules(s.req) }, s.now)
+func (p *Policy) checkRules(j *Judgement) *refusal.Refusal {
+	facts := rule.NewFacts(j.tok.Claims, func() rule.Request { return seenByRules(j.req) }, j.now)
 	for i, r := range p.conf.Rules {
 		err := r.Expression.Holds(facts)
 		switch {
 		case err == nil:
 		case r.ReportOnly:
-			s.reports = append(s.reports, i)
+			j.reports = append(j.reports, i)
 		default:
 			refused := &refusal.Refusal{Kind: refusal.RuleDenied, Status: r.Status, Description: r.Message}
 			if !rule.IsFalse(err) {

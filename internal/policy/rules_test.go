@@ -88,7 +88,7 @@ func TestRules(t *testing.T) {
 		if forward != (tt.status == 0) || !slices.Equal(d.Reports(), tt.reports) {
 			t.Errorf("%s: goes on %v, reports %v", tt.name, forward, d.Reports())
 		}
-		if answer := r.Answer(p.Style()); !forward && (r.Kind != refusal.RuleDenied || answer.Status != tt.status || strings.Contains(string(answer.Body)+r.Cause, private)) {
+		if answer := p.route.Answer(r); !forward && (r.Kind != refusal.RuleDenied || answer.Status != tt.status || strings.Contains(string(answer.Body)+r.Cause, private)) {
 			t.Errorf("%s: %s %d %s %q", tt.name, r.Kind.Reason(), answer.Status, answer.Body, r.Cause)
 		}
 	}

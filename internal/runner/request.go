@@ -12,6 +12,7 @@ import (
 	pkgHTTP "github.com/apache/apisix-go-plugin-runner/pkg/http"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inplace"
 )
 
 // request is pkg/http.Request over a frame. It stands until the plugin's
@@ -32,7 +33,7 @@ type request struct {
 	cancel context.CancelFunc
 }
 
-var _ pkgHTTP.Request = (*request)(nil)
+var _ inplace.View = (*request)(nil)
 
 func (r *request) begin(v *a6.RequestView) {
 	r.view = v

@@ -58,7 +58,7 @@ func TestDecisionsCountAReasonWhateverItsStatus(t *testing.T) {
 			t.Errorf("%d %s, want %d", w.Code, w.Body, sent.status)
 		}
 	}
-	if n := p.Decisions()["dpop_failed"]; n != 2 {
+	if n := p.Gate().Decisions()["dpop_failed"]; n != 2 {
 		t.Errorf("dpop_failed is counted %d times", n)
 	}
 }

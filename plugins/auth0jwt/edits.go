@@ -7,6 +7,7 @@ import (
 	pkgHTTP "github.com/apache/apisix-go-plugin-runner/pkg/http"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inplace"
 )
 
 // apply hands edits to the runner. With an error the request must not go on:
@@ -18,7 +19,7 @@ func apply(e identity.Edits, r pkgHTTP.Request) error {
 	if len(e.DeleteHeaders)+len(e.SetHeaders) == 0 {
 		return nil
 	}
-	if _, exact := r.(frame); exact {
+	if _, exact := r.(inplace.View); exact {
 		applyExactly(e, r.Header())
 	} else {
 		applyToMap(e, r.Header().View(), received(r))

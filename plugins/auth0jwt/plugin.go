@@ -5,7 +5,6 @@ package auth0jwt
 
 import (
 	"crypto/x509"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -15,10 +14,10 @@ import (
 	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inplace"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
 )
 
 // Name is the plugin's name in ext-plugin-pre-req and ext-plugin-post-req.
@@ -60,21 +59,10 @@ type Options struct {
 type Plugin struct {
 	plugin.DefaultPlugin
 
-	settings atomic.Pointer[settings]
-	counts   [numStripes]counts
-
-	reported atomic.Uint64
-	refused  [256]atomic.Uint64 // by refusal.Kind
+	gate atomic.Pointer[gate.Gate]
 }
 
-type settings struct {
-	Options
-	registry *jwks.Registry
-	replay   *dpop.Watched
-	cache    *policy.Cache // nil is none
-}
-
-var _ plugin.Plugin = (*Plugin)(nil)
+var _ inplace.Plugin = (*Plugin)(nil)
 
 // New makes the plugin.
 func New(opt Options) *Plugin {
@@ -86,191 +74,107 @@ func New(opt Options) *Plugin {
 // Configure replaces the operator's settings, for configurations read from now
 // on.
 func (p *Plugin) Configure(opt Options) {
-	if opt.Logger == nil {
-		opt.Logger = slog.Default()
-	}
-	previous := p.settings.Swap(&settings{opt, jwks.NewRegistry(jwks.Options{
-		Transport: opt.Transport, AllowInsecure: opt.AllowInsecure, MaxStale: opt.MaxStale,
-		RootCAs: opt.RootCAs, Logger: opt.Logger,
-	}), &dpop.Watched{Replay: replayOf(opt.RedisURL), Logger: opt.Logger}, cacheOf(opt.CacheSize)})
+	previous := p.gate.Swap(gate.New(gate.Options{
+		Config:   config.Options{AllowInsecure: opt.AllowInsecure, SecretsDir: opt.SecretsDir},
+		MaxStale: opt.MaxStale, Transport: opt.Transport, RootCAs: opt.RootCAs,
+		Cache: cacheOf(opt.CacheSize), Replay: replayOf(opt.RedisURL), Logger: opt.Logger,
+	}))
 	if previous != nil {
-		previous.close()
+		previous.Close()
 	}
 }
 
-// CheckRedisURL tells what is wrong with a [Options].RedisURL; it does not
+// CheckRedisURL says what is wrong with a [Options].RedisURL; it does not
 // connect.
 func CheckRedisURL(url string) error {
 	if url == "" {
 		return nil
 	}
-	r, err := dpop.NewRedis(url)
+	r, err := replay.NewRedis(url)
 	if err == nil {
 		err = r.Close()
 	}
 	return err
 }
 
-func cacheOf(size int64) *policy.Cache {
+func cacheOf(size int64) *gate.Cache {
 	switch {
 	case size < 0:
 		return nil
 	case size == 0:
 		size = DefaultCacheSize
 	}
-	return policy.NewCache(uint64(size))
+	return gate.NewCache(uint64(size))
 }
 
-func replayOf(redisURL string) dpop.Replay {
+func replayOf(redisURL string) replay.Store {
 	if redisURL == "" {
-		return dpop.NewMemory()
+		return replay.NewMemory()
 	}
-	r, err := dpop.NewRedis(redisURL)
+	r, err := replay.NewRedis(redisURL)
 	if err != nil {
-		return dpop.Unavailable{Err: err}
+		return replay.Unavailable{Err: err}
 	}
 	return r
 }
 
-// Close ends the refresh of keys and the connections to Redis. Policies in use
-// go on with the keys at hand.
-func (p *Plugin) Close() { p.settings.Load().close() }
+// Gate is what decides, for metrics and health. [Plugin.Configure] replaces it.
+func (p *Plugin) Gate() *gate.Gate { return p.gate.Load() }
 
-func (s *settings) close() {
-	s.registry.Close()
-	if s.cache != nil {
-		s.cache.Close()
-	}
-	_ = s.replay.Close() // of a client's connections: nothing is lost
-}
-
-// InFlight is the number of requests being decided.
-func (p *Plugin) InFlight() (n int64) {
-	for i := range p.counts {
-		n += p.counts[i].inFlight.Load()
-	}
-	return n
-}
-
-// Decisions counts the requests so far by outcome: "forwarded", or the reason
-// of the refusal.
-func (p *Plugin) Decisions() map[string]uint64 {
-	counts := map[string]uint64{"forwarded": 0}
-	for i := range p.counts {
-		counts["forwarded"] += p.counts[i].forwarded.Load()
-	}
-	for _, kind := range refusal.Kinds() {
-		counts[kind.Reason()] += p.refused[kind].Load()
-	}
-	return counts
-}
-
-// Reported is how often a rule with report_only would have denied a request.
-func (p *Plugin) Reported() uint64 { return p.reported.Load() }
-
-// Caches are the counts of what is remembered: nothing where CacheSize says so.
-func (p *Plugin) Caches() []policy.CacheStats {
-	if cache := p.settings.Load().cache; cache != nil {
-		return cache.Stats()
-	}
-	return nil
-}
-
-// Providers are the states of the issuers' keys in use.
-func (p *Plugin) Providers() []jwks.Status { return p.settings.Load().registry.Statuses() }
+// Close ends the refresh of keys and the connections to Redis. Routes in use
+// keep the keys that they have.
+func (p *Plugin) Close() { p.gate.Load().Close() }
 
 // Name implements plugin.Plugin.
 func (p *Plugin) Name() string { return Name }
 
 // ParseConf implements plugin.Plugin. It never returns an error, since the
 // official runner skips a plugin whose ParseConf failed and lets the request
-// pass: a configuration that cannot be used becomes a policy that denies.
+// pass: a configuration that cannot be used becomes a route that denies.
 func (p *Plugin) ParseConf(in []byte) (conf any, err error) {
-	s := p.settings.Load()
-	defer func() {
-		if caught := recover(); caught != nil {
-			s.Logger.Error("reading a configuration panicked; its route denies every request", "panic", fmt.Sprintf("%T", caught))
-			conf, err = policy.Deny(errPanic), nil
-		}
-	}()
-	pol, parseErr := s.compile(in)
-	if parseErr != nil {
-		s.Logger.Error("the configuration of a route is not valid; the route denies every request", "errors", parseErr.Error())
-		return policy.Deny(parseErr), nil
-	}
-	return pol, nil
-}
-
-func (s *settings) compile(in []byte) (*policy.Policy, error) {
-	conf, err := config.Parse(in, config.Options{AllowInsecure: s.AllowInsecure, SecretsDir: s.SecretsDir, Logger: s.Logger})
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range conf.Warnings {
-		s.Logger.Warn("configuration", "warning", w)
-	}
-	return policy.Compile(conf, policy.Options{Replay: s.replay, Cache: s.cache, KeysOf: func(iss config.Issuer) (policy.Keys, error) {
-		if iss.JWKS != nil {
-			return jwks.Static(iss.JWKS)
-		}
-		return s.registry.Provider(jwks.Source{
-			Issuer: iss.Issuer, DiscoveryURL: iss.DiscoveryURL, JWKSURI: iss.JWKSURI, SSLVerify: iss.SSLVerify,
-		}), nil
-	}})
+	return p.gate.Load().Compile(in), nil
 }
 
 // RequestFilter implements plugin.Plugin.
 func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Request) {
-	memory, _ := frameViews.Get().(*frameView)
-	defer memory.release()
-	count := &p.counts[memory.stripe]
-	count.inFlight.Add(1)
-	defer count.inFlight.Add(-1)
-	s := p.settings.Load()
-	pol, ok := conf.(*policy.Policy)
-	if !ok || pol == nil {
-		pol = policy.Deny(errNoPolicy)
+	route, _ := conf.(*gate.Route) // one that is none denies
+	v := newView(r)
+	if framed, ok := v.(*frameView); ok {
+		defer framed.release()
 	}
-	decision := s.decide(pol, r, memory)
-	for _, i := range decision.Reports() {
-		p.reported.Add(1)
-		s.Logger.Info("a rule with report_only would have denied a request", "rule", i)
-	}
-	if _, forward := decision.Forward(); forward {
-		count.forwarded.Add(1)
-		return
-	}
-	refused := decision.Refusal()
-	p.refused[refused.Kind].Add(1)
-	if refused.Kind == refusal.Internal {
-		s.Logger.Error("a request could not be checked and was denied", "cause", refused.Cause)
-	} else {
-		s.Logger.Debug("refused", "reason", refused.Kind.Reason(), "cause", refused.Cause)
-	}
-	answer := refused.Answer(pol.Style())
-	for _, h := range answer.Headers {
-		w.Header().Set(h.Name, h.Value)
-	}
-	w.WriteHeader(answer.Status)
-	if len(answer.Body) > 0 {
-		// The runner's writer fills a buffer and never fails.
-		_, _ = w.Write(answer.Body)
+	decision := p.gate.Load().Decide(route, v)
+	if _, forward := decision.Forward(); !forward {
+		answer(w, route.Answer(decision.Refusal()))
 	}
 }
 
-// decide is Decide, and the edits made where the request is forwarded, with a
-// net below both: a panic denies, and so does an edit that cannot be made.
-func (s *settings) decide(pol *policy.Policy, r pkgHTTP.Request, memory *frameView) (d policy.Decision) {
-	defer func() {
-		if caught := recover(); caught != nil {
-			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Sprintf("panic: %T", caught)})
-		}
-	}()
-	d = pol.Decide(newView(r, memory))
-	if edits, forward := d.Forward(); forward {
-		if err := apply(edits, r); err != nil {
-			return policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: err.Error()})
-		}
+// FilterNow implements inplace.Plugin.
+func (p *Plugin) FilterNow(conf any, w http.ResponseWriter, r inplace.View) (done bool) {
+	n, stands := r.Frame()
+	if !stands {
+		return false
 	}
-	return d
+	route, _ := conf.(*gate.Route)
+	v := frameViewOf(r, n)
+	defer v.release()
+	decision, decided := p.gate.Load().Known(route, v)
+	if !decided {
+		return false
+	}
+	if _, forward := decision.Forward(); !forward {
+		answer(w, route.Answer(decision.Refusal()))
+	}
+	return true
+}
+
+// answer writes an answer for the client.
+func answer(w http.ResponseWriter, a refusal.Answer) {
+	for _, h := range a.Headers {
+		w.Header().Set(h.Name, h.Value)
+	}
+	w.WriteHeader(a.Status)
+	if len(a.Body) > 0 {
+		// The runner's writer fills a buffer and never fails.
+		_, _ = w.Write(a.Body)
+	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
@@ -141,8 +142,9 @@ func TestEverythingThatGoesWrongDenies(t *testing.T) {
 		{"a broken configuration", parse(t, p, []byte(`{`)), newRequest(bearer...), 500, "server_error"},
 		{"a configuration of somebody else", "conf", newRequest(bearer...), 500, "server_error"},
 		{"no configuration", nil, newRequest(bearer...), 500, "server_error"},
-		{"no policy of the right type", (*policy.Policy)(nil), newRequest(bearer...), 500, "server_error"},
-		{"a policy nobody compiled", &policy.Policy{}, newRequest(bearer...), 500, "server_error"},
+		{"a configuration of another type", &policy.Policy{}, newRequest(bearer...), 500, "server_error"},
+		{"a route that nobody compiled", &gate.Route{}, newRequest(bearer...), 500, "server_error"},
+		{"no route", (*gate.Route)(nil), newRequest(bearer...), 500, "server_error"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
@@ -175,8 +177,8 @@ func TestARequestIsRefusedWhereAnEditCannotBeMade(t *testing.T) {
 	r.args = url.Values{"access_token": {token(t, key())}}
 	w := httptest.NewRecorder()
 	p.RequestFilter(c, w, r)
-	if w.Code != 500 || p.Decisions()["forwarded"] != 0 {
-		t.Errorf("%d %s, counted %v", w.Code, w.Body, p.Decisions())
+	if w.Code != 500 || p.Gate().Decisions()["forwarded"] != 0 {
+		t.Errorf("%d %s, counted %v", w.Code, w.Body, p.Gate().Decisions())
 	}
 }
 
@@ -205,7 +207,7 @@ func TestARuleInReportIsCountedAndLoggedAndDeniesNobody(t *testing.T) {
 			t.Errorf("denied: %s", w.Body)
 		}
 	}
-	if n := p.Reported(); n != 2 {
+	if n := p.Gate().Reported(); n != 2 {
 		t.Errorf("counted %d times", n)
 	}
 	if lines := strings.Count(log.String(), "report_only"); lines != 2 || !strings.Contains(log.String(), "rule=1") || strings.Contains(log.String(), "alice") {

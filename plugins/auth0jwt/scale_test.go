@@ -44,7 +44,7 @@ func TestManyProvidersAndRoutes(t *testing.T) {
 	ready := 0
 	for deadline := time.Now().Add(time.Minute); ready < providers && time.Now().Before(deadline); runtime.Gosched() {
 		ready = 0
-		for _, s := range p.Providers() {
+		for _, s := range p.Gate().Providers() {
 			if s.Ready {
 				ready++
 			}

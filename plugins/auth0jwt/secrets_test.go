@@ -7,7 +7,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
@@ -21,8 +21,8 @@ func TestTheOperatorsDirectoryOfSecretsHoldsForEveryRoute(t *testing.T) {
 	p := auth0jwt.New(auth0jwt.Options{Logger: slog.New(slog.DiscardHandler), Transport: offline{}, SecretsDir: base + "/secrets"})
 	for path, fine := range map[string]bool{"/secrets/api": true, "/elsewhere/api": false} {
 		c := parse(t, p, fmt.Appendf(nil, `{"issuer":"https://i.example/","audience":"api","algorithms":["HS256"],"client_secret":"$file://%s%s"}`, base, path))
-		if pol, ok := c.(*policy.Policy); !ok || (pol.Err() == nil) != fine {
-			t.Errorf("%s: %v", path, pol.Err())
+		if r, ok := c.(*gate.Route); !ok || (r.Err() == nil) != fine {
+			t.Errorf("%s: %v", path, r.Err())
 		}
 	}
 }

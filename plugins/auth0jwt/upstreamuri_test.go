@@ -200,7 +200,7 @@ func TestARequestIsRefusedWhereAPISIXDoesNotSayItsUpstreamURI(t *testing.T) {
 	if w.Code != 500 || !strings.Contains(w.Body.String(), "server_error") || len(r.sent()) > 0 {
 		t.Errorf("%d %s, edits %v", w.Code, w.Body, r.sent())
 	}
-	if n := p.Decisions(); n["forwarded"] != 0 || n["internal_error"] != 1 {
+	if n := p.Gate().Decisions(); n["forwarded"] != 0 || n["internal_error"] != 1 {
 		t.Errorf("counted: %v", n)
 	}
 }

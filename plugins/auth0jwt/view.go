@@ -2,54 +2,28 @@ package auth0jwt
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync"
 
 	pkgHTTP "github.com/apache/apisix-go-plugin-runner/pkg/http"
 
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inplace"
 )
 
-var (
-	errPanic    = errors.New("reading the configuration panicked")
-	errNoPolicy = errors.New("the runner gave a configuration that is not this plugin's")
-)
+// views are used again: a decision keeps nothing of a view.
+var views = sync.Pool{New: func() any { return &frameView{} }}
 
-// frame is what the requests of our own engine offer beside pkg/http.Request:
-// the entries as they came, and headers whose every change is sent.
-type frame interface {
-	pkgHTTP.Request
-	Frame() (headers int, stands bool)
-	FrameName(i int) []byte
-	FrameValue(i int) string
-}
-
-// frameViews are reused: a decision keeps nothing of a view.
-var frameViews = sync.Pool{New: func() any { return &frameView{stripe: stripes.Add(1) % numStripes} }}
-
-// newView shows a request to the policy: in place where the runner can, with
-// the memory given, and else from the runner's map.
-func newView(r pkgHTTP.Request, memory *frameView) policy.Request {
-	f, ours := r.(frame)
-	if ours {
+// newView shows a request to the gate: in place where the runner can, and else
+// from the runner's map.
+func newView(r pkgHTTP.Request) gate.Request {
+	if f, ours := r.(inplace.View); ours {
 		if n, stands := f.Frame(); stands {
-			memory.view, memory.f, memory.n = view{f}, f, n
-			return memory
+			return frameViewOf(f, n)
 		}
 	}
-	m := &mapView{view: view{r}}
-	for name, values := range r.Header().View() {
-		for _, value := range values {
-			m.headers = append(m.headers, mapHeader{[]byte(name), value})
-		}
-	}
-	if ours {
-		m.shown, _ = f.Frame()
-	} else {
-		m.shown = max(len(m.headers), entries(received(r)))
-	}
-	return m
+	return &mapView{view: view{r}}
 }
 
 // entries counts the values of every name.
@@ -68,6 +42,7 @@ func (v view) Args(name string) []string       { return v.r.Args()[name] }
 func (v view) Query() map[string][]string      { return v.r.Args() }
 func (v view) Path() string                    { return string(v.r.Path()) }
 func (v view) Var(name string) ([]byte, error) { return v.r.Var(name) }
+func (v view) Edit(e identity.Edits) error     { return apply(e, v.r) }
 
 func (v view) IP() string {
 	if ip := v.r.SrcIP(); len(ip) > 0 {
@@ -83,11 +58,18 @@ func (v view) Context() context.Context {
 	return context.Background()
 }
 
+// frameView is the entries of a frame, where they are.
 type frameView struct {
 	view
-	f      frame
-	n      int
-	stripe uint32 // of the counts
+	f inplace.View
+	n int
+}
+
+// frameViewOf takes a view from the pool; its release puts it back.
+func frameViewOf(f inplace.View, n int) *frameView {
+	v, _ := views.Get().(*frameView)
+	v.view, v.f, v.n = view{f}, f, n
+	return v
 }
 
 func (v *frameView) HeadersShown() int        { return v.n }
@@ -98,15 +80,35 @@ func (v *frameView) HeaderValue(i int) string { return v.f.FrameValue(i) }
 // release lets go of the request, so that the view can serve the next.
 func (v *frameView) release() {
 	v.view, v.f, v.n = view{}, nil, 0
-	frameViews.Put(v)
+	views.Put(v)
 }
 
 // mapView is the runner's map as a list: one entry per value. shown is how many
 // there were before other plugins changed the map.
 type mapView struct {
 	view
+	read    bool
 	headers []mapHeader
 	shown   int
+}
+
+// all reads the map when it is first asked for, which is inside the gate's net.
+func (v *mapView) all() *mapView {
+	if v.read {
+		return v
+	}
+	v.read = true
+	for name, values := range v.r.Header().View() {
+		for _, value := range values {
+			v.headers = append(v.headers, mapHeader{[]byte(name), value})
+		}
+	}
+	if f, ours := v.r.(inplace.View); ours {
+		v.shown, _ = f.Frame()
+	} else {
+		v.shown = max(len(v.headers), entries(received(v.r)))
+	}
+	return v
 }
 
 type mapHeader struct {
@@ -114,7 +116,7 @@ type mapHeader struct {
 	value string
 }
 
-func (v *mapView) HeadersShown() int        { return v.shown }
-func (v *mapView) NumHeader() int           { return len(v.headers) }
-func (v *mapView) HeaderName(i int) []byte  { return v.headers[i].name }
-func (v *mapView) HeaderValue(i int) string { return v.headers[i].value }
+func (v *mapView) HeadersShown() int        { return v.all().shown }
+func (v *mapView) NumHeader() int           { return len(v.all().headers) }
+func (v *mapView) HeaderName(i int) []byte  { return v.all().headers[i].name }
+func (v *mapView) HeaderValue(i int) string { return v.all().headers[i].value }

@@ -1,4 +1,7 @@
-package dpop
+// Package replay remembers which DPoP proofs were seen (RFC 9449 section 11.1),
+// in this process or in a Redis that several gateways share. It must not know
+// what a good proof is.
+package replay
 
 import (
 	"context"
@@ -8,15 +11,17 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 )
 
-// Replay remembers proofs until they are too old to be taken (RFC 9449 section
+// Store remembers proofs until they are too old to be taken (RFC 9449 section
 // 11.1).
-type Replay interface {
+type Store interface {
 	// First reports whether a proof was not seen before, and notes it. An error
 	// means that nobody knows; the request is then refused, and its client may
 	// try again with a new proof.
-	First(ctx context.Context, p Proof, now time.Time) (bool, error)
+	First(ctx context.Context, p dpop.Proof, now time.Time) (bool, error)
 }
 
 const (
@@ -25,14 +30,14 @@ const (
 )
 
 // ErrFull means that the memory holds as many live proofs as it may.
-var ErrFull = errors.New("dpop: too many proofs at once")
+var ErrFull = errors.New("replay: too many proofs at once")
 
 // Memory remembers the proofs of this process.
 type Memory struct{ shards [shards]shard }
 
 type shard struct {
 	mu    sync.Mutex
-	until map[ID]int64 // Unix seconds
+	until map[dpop.ID]int64 // Unix seconds
 	swept int64
 }
 
@@ -40,8 +45,8 @@ type shard struct {
 // there are more, further ones are refused rather than old ones forgotten.
 func NewMemory() *Memory { return &Memory{} }
 
-// First implements [Replay].
-func (m *Memory) First(_ context.Context, p Proof, now time.Time) (bool, error) {
+// First implements [Store].
+func (m *Memory) First(_ context.Context, p dpop.Proof, now time.Time) (bool, error) {
 	s := &m.shards[p.ID[0]%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +66,7 @@ func (m *Memory) First(_ context.Context, p Proof, now time.Time) (bool, error) 
 		return false, ErrFull
 	}
 	if s.until == nil {
-		s.until = map[ID]int64{}
+		s.until = map[dpop.ID]int64{}
 	}
 	s.until[p.ID] = p.Expires.Unix()
 	return true, nil
@@ -70,8 +75,8 @@ func (m *Memory) First(_ context.Context, p Proof, now time.Time) (bool, error) 
 // Unavailable is a memory that cannot be asked: every proof is refused.
 type Unavailable struct{ Err error }
 
-// First implements [Replay].
-func (u Unavailable) First(context.Context, Proof, time.Time) (bool, error) { return false, u.Err }
+// First implements [Store].
+func (u Unavailable) First(context.Context, dpop.Proof, time.Time) (bool, error) { return false, u.Err }
 
 // redisAtMost bounds the wait for Redis on a request's path.
 const redisAtMost = 500 * time.Millisecond
@@ -101,8 +106,8 @@ type silence struct{}
 // Printf implements the logger of go-redis.
 func (silence) Printf(context.Context, string, ...any) {}
 
-// First implements [Replay]: SET NX with the proof's time to live.
-func (r *Redis) First(ctx context.Context, p Proof, now time.Time) (bool, error) {
+// First implements [Store]: SET NX with the proof's time to live.
+func (r *Redis) First(ctx context.Context, p dpop.Proof, now time.Time) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, redisAtMost)
 	defer cancel()
 	ttl := max(p.Expires.Sub(now), time.Second)

@@ -1,4 +1,4 @@
-package dpop_test
+package replay_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
 )
 
 // sick is a memory that fails as long as err is set.
@@ -21,7 +22,7 @@ func (s *sick) First(context.Context, dpop.Proof, time.Time) (bool, error) {
 func TestOnlyChangesOfTheMemorysHealthAreLogged(t *testing.T) {
 	var log strings.Builder
 	memory := &sick{}
-	w := &dpop.Watched{Replay: memory, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	w := &replay.Watched{Store: memory, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 	for _, err := range []error{nil, errors.New("away"), errors.New("away"), nil, nil, errors.New("away")} {
 		memory.err = err
 		if first, got := w.First(t.Context(), dpop.Proof{}, clock); got != err || first != (err == nil) {
@@ -38,7 +39,7 @@ func TestOnlyChangesOfTheMemorysHealthAreLogged(t *testing.T) {
 
 func TestARequestThatEndedSaysNothingOfTheMemorysHealth(t *testing.T) {
 	var log strings.Builder
-	w := &dpop.Watched{Replay: &sick{errors.New("context canceled")}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	w := &replay.Watched{Store: &sick{errors.New("context canceled")}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := w.First(ended, dpop.Proof{}, clock); err == nil || log.Len() > 0 {

@@ -1,4 +1,4 @@
-package dpop
+package replay
 
 import (
 	"context"
@@ -6,20 +6,22 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 )
 
 // Watched is a memory whose changes between answering and failing are logged,
 // one line each.
 type Watched struct {
-	Replay
+	Store
 
 	Logger  *slog.Logger
 	failing atomic.Bool
 }
 
-// First implements [Replay].
-func (w *Watched) First(ctx context.Context, p Proof, now time.Time) (bool, error) {
-	first, err := w.Replay.First(ctx, p, now)
+// First implements [Store].
+func (w *Watched) First(ctx context.Context, p dpop.Proof, now time.Time) (bool, error) {
+	first, err := w.Store.First(ctx, p, now)
 	switch {
 	case err != nil && ctx.Err() != nil: // the request ended, and says nothing of the memory
 	case err != nil && w.failing.CompareAndSwap(false, true):
@@ -32,7 +34,7 @@ func (w *Watched) First(ctx context.Context, p Proof, now time.Time) (bool, erro
 
 // Close closes the memory, if there is anything to close.
 func (w *Watched) Close() error {
-	if c, ok := w.Replay.(io.Closer); ok {
+	if c, ok := w.Store.(io.Closer); ok {
 		return c.Close()
 	}
 	return nil

@@ -1,4 +1,4 @@
-package dpop_test
+package replay_test
 
 import (
 	"context"
@@ -18,8 +18,17 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
 )
+
+var clock = time.Unix(1_800_000_000, 0)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
 
 func numbered(n uint64) dpop.Proof {
 	var p dpop.Proof
@@ -31,9 +40,9 @@ func numbered(n uint64) dpop.Proof {
 
 func TestAMemoryTakesAProofOnce(t *testing.T) {
 	server, _ := redisServer(t)
-	shared := must(dpop.NewRedis(server))
+	shared := must(replay.NewRedis(server))
 	defer shared.Close()
-	for name, memory := range map[string]dpop.Replay{"in the process": dpop.NewMemory(), "in Redis": shared} {
+	for name, memory := range map[string]replay.Store{"in the process": replay.NewMemory(), "in Redis": shared} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()
 			proof := numbered(1)
@@ -66,7 +75,7 @@ func TestAMemoryTakesAProofOnce(t *testing.T) {
 
 func TestSeveralGatewaysShareARedis(t *testing.T) {
 	server, stop := redisServer(t)
-	a, b := must(dpop.NewRedis(server)), must(dpop.NewRedis(server))
+	a, b := must(replay.NewRedis(server)), must(replay.NewRedis(server))
 	defer a.Close()
 	defer b.Close()
 	proof := numbered(3)
@@ -86,14 +95,9 @@ func TestSeveralGatewaysShareARedis(t *testing.T) {
 // forget a proof: no route, and no other gateway, takes it from then on.
 func TestRedisForgetsAProofNoSoonerThanItMay(t *testing.T) {
 	server, _ := redisServer(t)
-	shared := must(dpop.NewRedis(server))
+	shared := must(replay.NewRedis(server))
 	defer shared.Close()
-	want := expected(jwk.Thumbprint(key.Public()))
-	want.Leeway = 0
-	proof, err := dpop.Verify(newDraft().String(), want)
-	if err != nil {
-		t.Fatal(err)
-	}
+	proof := numbered(7)
 	before := time.Now()
 	if first, err := shared.First(t.Context(), proof, clock); !first || err != nil {
 		t.Fatalf("%v, %v", first, err)
@@ -106,25 +110,25 @@ func TestRedisForgetsAProofNoSoonerThanItMay(t *testing.T) {
 	}
 	left := must(client.PTTL(t.Context(), names[0]).Result())
 	// What has passed since is at least what Redis has counted down.
-	if kept := left + time.Since(before); kept < dpop.MaxAge+want.MaxLeeway {
+	if kept := left + time.Since(before); kept < proof.Expires.Sub(clock) {
 		t.Errorf("kept for %v", kept)
 	}
 }
 
 func TestARedisURLThatIsNone(t *testing.T) {
 	for _, url := range []string{"", "localhost:6379", "http://user:hunter2@localhost", "redis://:hunter2@localhost:port"} {
-		if _, err := dpop.NewRedis(url); err == nil || strings.Contains(err.Error(), "hunter2") {
+		if _, err := replay.NewRedis(url); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
 }
 
 func TestTheMemoryForgetsOnlyWhatIsTooOld(t *testing.T) {
-	m := dpop.NewMemory()
+	m := replay.NewMemory()
 	ctx := context.Background()
 	var full uint64
 	for n := range uint64(1 << 21) { // twice what it holds
-		if _, err := m.First(ctx, numbered(n), clock); errors.Is(err, dpop.ErrFull) {
+		if _, err := m.First(ctx, numbered(n), clock); errors.Is(err, replay.ErrFull) {
 			full++
 		}
 	}

@@ -1,0 +1,235 @@
+// Package gate decides requests: it gives the policy the evidence that it asks
+// for, and is the one room that waits and remembers: keys, caches, the memory
+// of proofs. It counts and logs decisions, and is the net below a panic. It
+// must not know wires, nor how anything is judged.
+package gate
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
+)
+
+// Options are the operator's settings.
+type Options struct {
+	Config config.Options // what configurations may ask for
+	// MaxStale is how long an issuer's last good keys stay in use when it
+	// cannot be asked; 0 is 24 h.
+	MaxStale time.Duration
+	// Transport fetches keys; nil is one of the gate's own.
+	Transport http.RoundTripper
+	// RootCAs are trusted for issuers' certificates; nil is the system's.
+	RootCAs *x509.CertPool
+	// Cache remembers verified tokens and decisions; nil is nothing. The gate
+	// closes it.
+	Cache *Cache
+	// Replay is the memory of DPoP proofs; nil is this process's own.
+	Replay replay.Store
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Logger gets one line per refused configuration and internal error; nil
+	// is slog.Default. Never a token, a secret or a claim's value.
+	Logger *slog.Logger
+}
+
+// Gate is what all routes share. Its methods may be called by any goroutine.
+type Gate struct {
+	opt      Options
+	registry *jwks.Registry
+	proofs   *replay.Watched
+	cache    *Cache
+	counts   Counts
+}
+
+// New makes a gate.
+func New(opt Options) *Gate {
+	if opt.Logger == nil {
+		opt.Logger = slog.Default()
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Replay == nil {
+		opt.Replay = replay.NewMemory()
+	}
+	opt.Config.Logger = opt.Logger
+	return &Gate{
+		opt:   opt,
+		cache: opt.Cache,
+		registry: jwks.NewRegistry(jwks.Options{
+			Transport: opt.Transport, AllowInsecure: opt.Config.AllowInsecure, MaxStale: opt.MaxStale,
+			RootCAs: opt.RootCAs, Logger: opt.Logger,
+		}),
+		proofs: &replay.Watched{Store: opt.Replay, Logger: opt.Logger},
+	}
+}
+
+// Close ends the refresh of keys and the connections to Redis. Routes in use
+// keep the keys that they have.
+func (g *Gate) Close() {
+	g.registry.Close()
+	if g.cache != nil {
+		g.cache.Close()
+	}
+	_ = g.proofs.Close() // of a client's connections: nothing is lost
+}
+
+// Request is a request and the gateway that it came by.
+type Request interface {
+	policy.Request
+	// Context ends when the answer is no longer wanted.
+	Context() context.Context
+	// Var asks APISIX for an nginx variable: one round trip.
+	Var(name string) ([]byte, error)
+	// Edit makes the edits of a request that is forwarded. With an error it is
+	// refused.
+	Edit(identity.Edits) error
+}
+
+// judgements are used again, so that a known token costs no memory.
+var judgements = sync.Pool{New: func() any { return &policy.Judgement{} }}
+
+// Known decides a request at once if nothing has to be waited for or computed:
+// it has no token or not just one, or a decision about its token is remembered.
+// It never blocks, and allocates nothing for a remembered decision.
+func (g *Gate) Known(r *Route, req Request) (d policy.Decision, decided bool) {
+	defer g.net(&d, &decided)
+	j, _ := judgements.Get().(*policy.Judgement)
+	defer func() { j.Release(); judgements.Put(j) }()
+	r = r.or()
+	r.policy.Judge(j, req, g.opt.Now())
+	d, need := j.Next()
+	if need.Kind == policy.NeedMemory {
+		d, decided = g.recall(r, j)
+	} else {
+		decided = need.Kind == policy.NeedNothing
+	}
+	// Arguments are deleted by what the gateway says of its URI.
+	if edits, forward := d.Forward(); decided && forward && len(edits.DeleteArgs) > 0 {
+		return policy.Decision{}, false
+	}
+	if decided {
+		d = g.done(req, d)
+	}
+	return d, decided
+}
+
+// Decide decides a request. It may wait: at most 2 s for keys, half a second
+// for the memory of proofs, and for the gateway's answers.
+func (g *Gate) Decide(r *Route, req Request) (d policy.Decision) {
+	g.counts.begin()
+	defer g.counts.end()
+	defer g.net(&d, nil)
+	j, _ := judgements.Get().(*policy.Judgement)
+	defer func() { j.Release(); judgements.Put(j) }()
+	r = r.or()
+	r.policy.Judge(j, req, g.opt.Now())
+	return g.done(req, g.judge(r, req, j))
+}
+
+// Explain is Decide with every check and its outcome. It looks nothing
+// remembered up, so that every check that is asked for is made.
+func (g *Gate) Explain(r *Route, req Request) (policy.Decision, []policy.Step) {
+	var j policy.Judgement
+	r = r.or()
+	steps := r.policy.Trace(&j, req, g.opt.Now())
+	fresh := &Gate{opt: g.opt, registry: g.registry, proofs: g.proofs}
+	d := fresh.judge(r, req, &j)
+	return d, steps()
+}
+
+// judge answers the policy's questions until it has decided.
+func (g *Gate) judge(r *Route, req Request, j *policy.Judgement) policy.Decision {
+	var before *verified
+	for {
+		d, need := j.Next()
+		switch need.Kind {
+		case policy.NeedNothing:
+			g.remember(r, j, d)
+			return d
+		case policy.NeedMemory:
+			if d, decided := g.recall(r, j); decided {
+				return d
+			}
+			if before = g.lookUp(j.Raw()); before != nil {
+				j.Parsed(before.tok)
+			} else {
+				j.Unknown()
+			}
+		case policy.NeedKey:
+			j.Key(g.key(r, req, j, before))
+		case policy.NeedVariable:
+			value, err := req.Var(need.Variable)
+			j.Variable(need.Variable, value, err)
+		case policy.NeedProof:
+			first, err := g.proofs.First(req.Context(), need.Proof, g.opt.Now())
+			switch {
+			case err != nil:
+				j.Proof(policy.NotKnown, err)
+			case first:
+				j.Proof(policy.NotSeen, nil)
+			default:
+				j.Proof(policy.SeenBefore, nil)
+			}
+		default:
+			return policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: "the policy asks for what nobody has"})
+		}
+	}
+}
+
+// net denies where a judgement panicked.
+func (g *Gate) net(d *policy.Decision, decided *bool) {
+	caught := recover()
+	if caught == nil {
+		return
+	}
+	*d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Sprintf("panic: %T", caught)})
+	if decided != nil {
+		*decided = true
+	}
+	g.count(*d)
+}
+
+// done makes the edits of a decision to forward, and counts what came of it.
+func (g *Gate) done(req Request, d policy.Decision) policy.Decision {
+	if edits, forward := d.Forward(); forward {
+		if err := req.Edit(edits); err != nil {
+			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: err.Error()})
+		}
+	}
+	g.count(d)
+	return d
+}
+
+// count counts a decision and says in the log what an operator should know.
+func (g *Gate) count(d policy.Decision) {
+	for _, i := range d.Reports() {
+		g.counts.reported.Add(1)
+		g.opt.Logger.Info("a rule with report_only would have denied a request", "rule", i)
+	}
+	if _, forward := d.Forward(); forward {
+		g.counts.forwarded()
+		return
+	}
+	refused := d.Refusal()
+	g.counts.refused[refused.Kind].Add(1)
+	if refused.Kind == refusal.Internal {
+		g.opt.Logger.Error("a request could not be checked and was denied", "cause", refused.Cause)
+		return
+	}
+	g.opt.Logger.Debug("refused", "reason", refused.Kind.Reason(), "cause", refused.Cause)
+}
+
+var errPanic = errors.New("reading the configuration panicked")

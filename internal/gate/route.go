@@ -1,0 +1,118 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/secret"
+)
+
+// Keys finds an issuer's verification keys. Errors are those of
+// [jwks.Provider.Key]. Equal values are the same provider.
+type Keys interface {
+	Key(ctx context.Context, kid string, hasKid bool, alg string) (jwks.Key, error)
+	Generation(now time.Time) (uint64, bool)
+}
+
+// lastRoute numbers routes, whichever gate they are of: gates may share a cache.
+var lastRoute atomic.Uint64
+
+// Route is one configuration, ready to judge by.
+type Route struct {
+	policy    *policy.Policy
+	issuers   []issuer // in the configuration's order
+	number    uint64   // no two routes have the same, so that none finds another's decisions
+	remembers bool
+}
+
+type issuer struct {
+	keys    Keys // nil where secrets verify
+	secrets []*secret.Secret
+}
+
+// Deny is a route that denies every request.
+func Deny(why error) *Route { return &Route{policy: policy.Deny(why)} }
+
+// errNoRoute is why a route that nobody compiled denies.
+var errNoRoute = errors.New("no configuration was read")
+
+// or is r, or where it is none a route that denies.
+func (r *Route) or() *Route {
+	if r == nil || r.policy == nil {
+		return Deny(errNoRoute)
+	}
+	return r
+}
+
+// Err is why the route denies every request, or nil.
+func (r *Route) Err() error { return r.or().policy.Err() }
+
+// Answer is a refusal as the route writes it.
+func (r *Route) Answer(refused refusal.Refusal) refusal.Answer {
+	return refused.Answer(r.or().policy.Style())
+}
+
+// Compile reads a configuration. It never fails: a configuration that cannot
+// be used becomes a route that denies. It does no I/O but for secrets' files;
+// issuers' keys are fetched in the background.
+func (g *Gate) Compile(document []byte) (r *Route) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			g.opt.Logger.Error("reading a configuration panicked; its route denies every request", "panic", fmt.Sprintf("%T", caught))
+			r = Deny(errPanic)
+		}
+	}()
+	conf, err := config.Parse(document, g.opt.Config)
+	if err == nil {
+		for _, w := range conf.Warnings {
+			g.opt.Logger.Warn("configuration", "warning", w)
+		}
+		r, err = g.Route(conf, nil)
+	}
+	if err != nil {
+		g.opt.Logger.Error("the configuration of a route is not valid; the route denies every request", "errors", err.Error())
+		return Deny(err)
+	}
+	return r
+}
+
+// KeysOf finds the keys of a configured issuer; it does no I/O. An error means
+// that inline keys cannot be used.
+type KeysOf func(config.Issuer) (Keys, error)
+
+// Route makes the route of a configuration. A nil keysOf takes the keys in the
+// configuration, or the shared provider's.
+func (g *Gate) Route(conf *config.Config, keysOf KeysOf) (*Route, error) {
+	if keysOf == nil {
+		keysOf = g.keysOf
+	}
+	r := &Route{policy: policy.Compile(conf), number: lastRoute.Add(1)}
+	r.remembers = r.policy.Remembers()
+	for n, i := range conf.Issuers {
+		own := issuer{secrets: i.Secrets}
+		if len(i.Secrets) == 0 {
+			var err error
+			if own.keys, err = keysOf(i); err != nil {
+				return nil, fmt.Errorf("issuer %d: %w", n, err)
+			}
+		}
+		r.issuers = append(r.issuers, own)
+	}
+	return r, nil
+}
+
+func (g *Gate) keysOf(i config.Issuer) (Keys, error) {
+	if i.JWKS != nil {
+		return jwks.Static(i.JWKS)
+	}
+	return g.registry.Provider(jwks.Source{
+		Issuer: i.Issuer, DiscoveryURL: i.DiscoveryURL, JWKSURI: i.JWKSURI, SSLVerify: i.SSLVerify,
+	}), nil
+}
