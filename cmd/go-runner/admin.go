@@ -1,14 +1,14 @@
 package main
 
 import (
-	"crypto/x509"
+	"context"
 	"errors"
 	"log/slog"
 	"maps"
 	"net"
 	"net/http"
-	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
@@ -16,36 +16,96 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
-// serveAdmin listens on --admin-addr; without one it does nothing.
-func serveAdmin(s settings, p *auth0jwt.Plugin, server *runner.Server, log *slog.Logger) (stop func(), err error) {
+const (
+	// adminConnections is more than any number of probes and scrapers.
+	adminConnections = 64
+	// adminRetry and adminRetryMax are how long to wait before an address that
+	// is taken is tried again.
+	adminRetry    = 100 * time.Millisecond
+	adminRetryMax = 5 * time.Second
+)
+
+// serveAdmin listens on --admin-addr until ctx is done; without one it does
+// nothing. An address that is taken is tried again in the background: the
+// predecessor has it until it ends.
+func serveAdmin(ctx context.Context, s settings, h http.Handler, log *slog.Logger) error {
 	if s.adminAddr == "" {
 		if s.pprof {
-			return nil, badInput("--pprof is served on --admin-addr: give that too")
+			return badInput("--pprof is served on --admin-addr: give that too")
 		}
-		return func() {}, nil
+		return nil
 	}
 	l, err := net.Listen("tcp", s.adminAddr)
-	if err != nil {
-		return nil, cannotRun("--admin-addr: %w", err)
+	switch {
+	case err == nil:
+		go serveHTTP(ctx, l, h, log)
+	case errors.Is(err, syscall.EADDRINUSE):
+		log.Warn("the admin address is taken and is tried again; requests are served meanwhile", "address", s.adminAddr)
+		go func() {
+			if l := listenAgain(ctx, s.adminAddr); l != nil {
+				serveHTTP(ctx, l, h, log)
+			}
+		}()
+	default:
+		return cannotRun("--admin-addr: %w", err)
 	}
-	admin := &http.Server{
-		Handler: telemetry.Handler(telemetry.Sources{
-			Decisions:      func() []telemetry.Decision { return decisionsOf(p) },
-			Providers:      func() []telemetry.Provider { return providersOf(p) },
-			Reported:       p.Gate().Reported,
-			Caches:         func() []telemetry.Cache { return cachesOf(p) },
-			Configurations: server.Configurations,
-			Connections:    server.Connections,
-		}, s.pprof),
-		ReadHeaderTimeout: 5 * time.Second,
-	}
-	go func() {
-		if err := admin.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the admin address failed; requests are served on", "error", err.Error())
+	return nil
+}
+
+// listenAgain tries until the address is free; nil is the end of ctx.
+func listenAgain(ctx context.Context, address string) net.Listener {
+	for pause := adminRetry; ; pause = min(2*pause, adminRetryMax) {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
 		}
-	}()
+		if l, err := net.Listen("tcp", address); err == nil {
+			return l
+		}
+	}
+}
+
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) {
+	admin := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		IdleTimeout:       10 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	defer context.AfterFunc(ctx, func() { _ = admin.Close() })() // it closes a listener, whatever it says
 	log.Info("metrics and health", "address", l.Addr().String())
-	return func() { _ = admin.Close() }, nil // it closes a listener, whatever it says
+	if err := admin.Serve(newLimited(l, adminConnections)); !errors.Is(err, http.ErrServerClosed) {
+		log.Error("the admin address failed; requests are served on", "error", err.Error())
+	}
+}
+
+// sources are what the admin address shows.
+func sources(p *auth0jwt.Plugin, server *runner.Server, logs *telemetry.LogQueue) telemetry.Sources {
+	return telemetry.Sources{
+		Decisions:       func() []telemetry.Decision { return decisionsOf(p) },
+		Providers:       func() []telemetry.Provider { return providersOf(p) },
+		Reported:        func() uint64 { return p.Gate().Reported() },
+		Caches:          func() []telemetry.Cache { return cachesOf(p) },
+		Runner:          func() telemetry.Runner { return runnerOf(server.Stats()) },
+		LogLinesDropped: logs.Dropped,
+		Serving:         server.Check,
+		Build:           telemetry.Build{Version: version, Commit: commit},
+	}
+}
+
+func runnerOf(s runner.Stats) telemetry.Runner {
+	r := telemetry.Runner{
+		Connections: s.Connections, Configurations: s.Configurations, ConfigurationBytes: s.ConfigurationBytes,
+		ConnectionsRefused: s.ConnectionsRefused, ConfigurationEvictions: s.ConfigurationEvictions,
+		TokenNotFound: s.TokenNotFound, TokenCollisions: s.TokenCollisions, Panics: s.Panics, FrameErrors: s.FrameErrors,
+	}
+	for _, c := range s.Requests {
+		r.Requests = append(r.Requests, telemetry.Request{Plugin: c.Plugin, Outcome: string(c.Outcome), Count: c.Count})
+	}
+	return r
 }
 
 func decisionsOf(p *auth0jwt.Plugin) []telemetry.Decision {
@@ -74,23 +134,4 @@ func providersOf(p *auth0jwt.Plugin) []telemetry.Provider {
 		})
 	}
 	return all
-}
-
-// authorities are the system's and those of --ca-file; nil is the system's.
-func authorities(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, badInput("--ca-file: %w", err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool() // there is none, as in an image of our binary alone
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, badInput("--ca-file: %s holds no certificate in PEM", file)
-	}
-	return pool, nil
 }

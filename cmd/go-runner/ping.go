@@ -19,7 +19,7 @@ func pingCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ping",
 		Short: "Ask the runner on a socket for one exchange, for health checks",
-		Long: "Connects to the runner's socket and prepares an empty configuration, as APISIX would.\n" +
+		Long: "Connects to the runner's socket and sends one request that names no configuration.\n" +
 			"Exit 0: the runner answered. Exit 3: it did not in time.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -44,16 +44,21 @@ func ping(path string, timeout time.Duration) error {
 	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return cannotRun("ping: %w", err)
 	}
-	// One fixed key, so that the runner keeps one token for all pings.
-	if err := a6.WriteFrame(conn, a6.PrepareConf, a6.EncodePrepareConf("go-runner ping", nil)); err != nil {
+	// No configuration has the token 0, so that the answer is always the same
+	// and nothing is left behind, in the runner or in its log.
+	payload, err := a6.EncodeRequest(a6.Request{SrcIP: []byte{127, 0, 0, 1}, Method: "GET", Path: "/"})
+	if err != nil {
+		return cannotRun("ping: %w", err)
+	}
+	if err := a6.WriteFrame(conn, a6.HTTPReqCall, payload); err != nil {
 		return cannotRun("the runner did not take the question: %w", err)
 	}
-	kind, _, err := a6.ReadFrame(bufio.NewReader(conn), nil)
+	kind, payload, err := a6.ReadFrame(bufio.NewReader(conn), nil)
 	if err != nil {
 		return cannotRun("the runner did not answer: %w", err)
 	}
-	if kind != a6.PrepareConf {
-		return cannotRun("the runner answered with frame type %d", kind)
+	if code, err := a6.DecodeError(payload); kind != a6.Error || err != nil || code != a6.ConfTokenNotFound {
+		return cannotRun("the runner answered with frame type %d, which is not the answer to a ping", kind)
 	}
 	return nil
 }

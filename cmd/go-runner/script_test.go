@@ -37,6 +37,8 @@ func TestScripts(t *testing.T) {
 			"deadsocket": deadSocket,
 			"terminate":  terminate,
 			"get":        get,
+			"waiturl":    waitURL,
+			"waitstatus": waitStatus,
 		},
 	})
 }
@@ -109,6 +111,31 @@ func deadSocket(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
+// waiturl URL waits until it answers with 200.
+func waitURL(ts *testscript.TestScript, neg bool, args []string) {
+	waitStatus(ts, neg, []string{"200", args[0]})
+}
+
+// waitstatus STATUS URL waits until it answers with that status.
+func waitStatus(ts *testscript.TestScript, _ bool, args []string) {
+	status, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	hangs := time.After(hangGuard)
+	for {
+		if answer, err := http.Get(args[1]); err == nil {
+			answer.Body.Close()
+			if answer.StatusCode == status {
+				return
+			}
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-hangs:
+			ts.Fatalf("%s does not answer with %d", args[1], status)
+		}
+	}
+}
+
 // get URL prints what is served there.
 func get(ts *testscript.TestScript, _ bool, args []string) {
 	answer, err := http.Get(args[0])
@@ -120,10 +147,8 @@ func get(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// terminate sends SIGTERM to every command in the background; the script's
-// own kill knows INT and KILL only.
+// terminate sends SIGTERM to the command that is longest in the background; the
+// script's own kill knows INT and KILL only.
 func terminate(ts *testscript.TestScript, _ bool, _ []string) {
-	for _, cmd := range ts.BackgroundCmds() {
-		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
-	}
+	ts.Check(ts.BackgroundCmds()[0].Process.Signal(syscall.SIGTERM))
 }

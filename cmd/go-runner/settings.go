@@ -3,17 +3,19 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/telemetry"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
@@ -26,40 +28,29 @@ const (
 // settings are what run takes. Each is a flag, AUTH0_JWT_NAME in the
 // environment and a key in the file of --config, in this order of precedence.
 type settings struct {
-	listen        string
-	socketMode    octal
-	socketGroup   string
-	confTTL       seconds
-	maxConfs      int
-	logLevel      string
-	logFormat     string
-	allowInsecure bool
-	maxStale      time.Duration
-	caFile        string
-	adminAddr     string
-	redisURL      string
-	secretsDir    directory
-	cacheSize     size
-	pprof         bool
-}
+	listen         string
+	socketMode     octal
+	socketGroup    string
+	takeover       bool
+	confTTL        seconds
+	maxConfs       int
+	maxConfsSize   size
+	maxConnections int
+	logLevel       string
+	logFormat      string
+	allowInsecure  bool
+	maxStale       time.Duration
+	caFile         string
+	adminAddr      string
+	redisURL       string
+	secretsDir     directory
+	cacheSize      size
+	pprof          bool
 
-// seconds is a duration given as a Go duration string or as a number of
-// seconds, as APISIX gives it.
-type seconds time.Duration
-
-func (s *seconds) String() string { return time.Duration(*s).String() }
-func (s *seconds) Type() string   { return "duration" }
-
-func (s *seconds) Set(text string) error {
-	d, err := time.ParseDuration(text)
-	if n, numErr := strconv.Atoi(text); numErr == nil {
-		d, err = time.Duration(n)*time.Second, nil
-	}
-	if err != nil || d < time.Second {
-		return errors.New(`want a duration such as "3600s", or a number of seconds, of at least 1`)
-	}
-	*s = seconds(d)
-	return nil
+	// startedByAPISIX says that the address is the one that APISIX gives the
+	// runner that it starts.
+	startedByAPISIX bool
+	flagSet         *pflag.FlagSet
 }
 
 // directory is the absolute path of a directory that is there.
@@ -89,12 +80,17 @@ func (d *directory) Set(text string) error {
 }
 
 func (s *settings) flags(f *pflag.FlagSet) {
+	f.String("config", "", "YAML `file` with the same keys as the flags")
 	s.confTTL = seconds(time.Hour)
 	f.StringVar(&s.listen, "listen", "", "Unix socket to listen on, unix:PATH (default $APISIX_LISTEN_ADDRESS)")
 	s.socketMode = octal(runner.DefaultSocketMode)
 	f.Var(&s.socketMode, "socket-mode", "mode of the socket")
 	f.StringVar(&s.socketGroup, "socket-group", "", "group of the socket, by name or number (default the process's own; for root that of the user nobody)")
+	f.BoolVar(&s.takeover, "takeover", false, "take the socket of a live runner over, without a gap (default only where the address is $APISIX_LISTEN_ADDRESS)")
 	f.IntVar(&s.maxConfs, "max-confs", runner.DefaultMaxConfs, "how many distinct configurations are kept")
+	s.maxConfsSize = runner.DefaultMaxConfBytes
+	f.Var(&s.maxConfsSize, "max-confs-size", "how many bytes of configurations are kept")
+	f.IntVar(&s.maxConnections, "max-connections", runner.DefaultMaxConnections, "how many connections are served at a time; one more is closed")
 	f.Var(&s.confTTL, "conf-ttl", "how long APISIX keeps a configuration token (default $APISIX_CONF_EXPIRE_TIME, or 1h)")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "json", "json or console")
@@ -109,41 +105,129 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.DurationVar(&s.maxStale, "max-stale", 24*time.Hour, "how long an issuer's last good keys stay in use")
 }
 
-// load fills in what no flag gave: the environment first, then the file, then
-// what APISIX itself sets.
-func (s *settings) load(cmd *cobra.Command, file string) error {
+// readSettings are the flags that were given, and for the others the
+// environment, then the file, then what APISIX itself sets.
+func readSettings(given map[string]string) (settings, error) {
+	var s settings
+	s.flagSet = pflag.NewFlagSet("run", pflag.ContinueOnError)
+	s.flags(s.flagSet)
+	file, there := given["config"]
+	if !there {
+		file = os.Getenv(envName("config"))
+	}
 	values, err := readFile(file)
 	if err != nil {
-		return err
+		return s, err
 	}
-	known := map[string]bool{}
-	var failed error
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Name == "config" || f.Name == "help" {
+	if err := s.known(file, values); err != nil {
+		return s, err
+	}
+	s.flagSet.VisitAll(func(f *pflag.Flag) {
+		if f.Name == "config" {
 			return
 		}
-		known[f.Name] = true
-		env := envPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if value, there := given[f.Name]; there {
+			err = errors.Join(err, s.flagSet.Set(f.Name, value))
+			return
+		}
 		for _, source := range []struct{ name, value string }{
-			{"environment variable " + env, os.Getenv(env)},
+			{"environment variable " + envName(f.Name), os.Getenv(envName(f.Name))},
 			{file + ": " + f.Name, values[f.Name]},
 			{"environment variable " + apisixEnv[f.Name], os.Getenv(apisixEnv[f.Name])},
 		} {
-			if f.Changed || source.value == "" || failed != nil {
+			if source.value == "" || f.Changed || err != nil {
 				continue
 			}
-			if err := f.Value.Set(source.value); err != nil {
-				failed = badInput("%s: %w", source.name, err)
+			if setErr := f.Value.Set(source.value); setErr != nil {
+				err = badInput("%s: %w", source.name, setErr)
 			}
 			f.Changed = true
+			s.startedByAPISIX = s.startedByAPISIX || f.Name == "listen" && source.name == "environment variable "+listenEnv
 		}
 	})
-	for name := range values {
-		if !known[name] && failed == nil {
-			failed = badInput("%s: unknown key %q", file, name)
+	if err != nil {
+		return s, err
+	}
+	if !s.flagSet.Changed("takeover") {
+		s.takeover = s.startedByAPISIX
+	}
+	return s, s.inRange()
+}
+
+func envName(flag string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// known reports as an error what is set and is no setting.
+func (s *settings) known(file string, values map[string]string) error {
+	var unknown []error
+	envs := map[string]bool{}
+	s.flagSet.VisitAll(func(f *pflag.Flag) { envs[envName(f.Name)] = true })
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, envPrefix) && !envs[name] {
+			unknown = append(unknown, fmt.Errorf("environment variable %s: there is no such setting; go-runner run --help lists them", name))
 		}
 	}
-	return failed
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if name == "config" || s.flagSet.Lookup(name) == nil {
+			unknown = append(unknown, fmt.Errorf("%s: unknown key %q", file, name))
+		}
+	}
+	if len(unknown) > 0 {
+		return badInput("%w", errors.Join(unknown...))
+	}
+	return nil
+}
+
+// The most of what is counted that makes any sense.
+const maxCount = 10_000_000
+
+func (s *settings) inRange() error {
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{{"max-confs", s.maxConfs}, {"max-connections", s.maxConnections}} {
+		if n.value < 1 || n.value > maxCount {
+			return badInput("--%s %d: want a number from 1 to %d", n.flag, n.value, maxCount)
+		}
+	}
+	if s.maxConfsSize < 1<<20 {
+		return badInput("--max-confs-size %s: want at least 1MiB, the longest configuration", s.maxConfsSize.String())
+	}
+	if s.maxStale < time.Second {
+		return badInput("--max-stale %s: want at least 1s", s.maxStale)
+	}
+	return nil
+}
+
+// values are all settings as text.
+func (s *settings) values() map[string]string {
+	values := map[string]string{}
+	s.flagSet.VisitAll(func(f *pflag.Flag) { values[f.Name] = f.Value.String() })
+	return values
+}
+
+// plugin is what the settings say to the plugin.
+func (s *settings) plugin(logger *slog.Logger) (auth0jwt.Options, error) {
+	roots, err := authorities(s.caFile)
+	if err != nil {
+		return auth0jwt.Options{}, err
+	}
+	if err := auth0jwt.CheckRedisURL(s.redisURL); err != nil {
+		return auth0jwt.Options{}, badInput("--redis-url: %w", err)
+	}
+	return auth0jwt.Options{
+		AllowInsecure: s.allowInsecure, MaxStale: s.maxStale, RootCAs: roots, RedisURL: s.redisURL,
+		SecretsDir: string(s.secretsDir), CacheSize: s.cacheSize.orNone(), Logger: logger,
+	}, nil
+}
+
+func (s *settings) profiling() telemetry.Profiling {
+	if s.pprof {
+		return telemetry.WithProfiles
+	}
+	return telemetry.WithoutProfiles
 }
 
 var apisixEnv = map[string]string{"listen": listenEnv, "conf-ttl": confTTLEnv}
@@ -157,15 +241,15 @@ func readFile(file string) (map[string]string, error) {
 	if err != nil {
 		return nil, badInput("--config: %w", err)
 	}
-	var raw map[string]any
+	var raw map[string]yaml.Node
 	if err := yaml.Unmarshal(data, &raw); err != nil {
 		return nil, badInput("--config: %s: %w", file, err)
 	}
 	values := map[string]string{}
 	for name, v := range raw {
-		switch v.(type) {
-		case string, bool, int:
-			values[name] = fmt.Sprint(v)
+		switch v.ShortTag() {
+		case "!!str", "!!bool", "!!int":
+			values[name] = v.Value // as it was written: 0660 is a mode
 		default:
 			return nil, badInput("--config: %s: %s: want a string, a number or true or false", file, name)
 		}

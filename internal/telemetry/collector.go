@@ -13,8 +13,6 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 var (
 	decisions      = describe("decisions_total", "Requests by outcome: forwarded, or the reason of the refusal.", "reason")
 	reported       = describe("rule_reports_total", "Rules with report_only that would have denied a request.")
-	configurations = describe("configurations", "Distinct configurations kept.")
-	connections    = describe("connections", "Connections of APISIX's workers.")
 	cacheRequests  = describe("cache_requests_total", "Look-ups of verified tokens and of decisions.", "cache", "result")
 	cacheEvictions = describe("cache_evictions_total", "What was forgotten for want of room.", "cache")
 	cacheEntries   = describe("cache_entries", "What is remembered.", "cache")
@@ -32,11 +30,12 @@ type collector struct{ s Sources }
 
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		decisions, reported, configurations, connections, cacheRequests, cacheEvictions,
+		decisions, reported, cacheRequests, cacheEvictions,
 		cacheEntries, cacheSize, providerReady, providerKeys, providerSkip, providerFetch, providerFail, providerNext,
 	} {
 		out <- d
 	}
+	describeRunner(out)
 }
 
 func (c *collector) Collect(out chan<- prometheus.Metric) {
@@ -57,8 +56,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		gauge(cacheEntries, float64(m.Entries), m.Kind)
 		gauge(cacheSize, float64(m.SizeBytes), m.Kind)
 	}
-	gauge(configurations, float64(c.s.Configurations()))
-	gauge(connections, float64(c.s.Connections()))
+	collectRunner(c.s, gauge, count)
 	for _, p := range unique(c.s.Providers()) {
 		ready := 0.0
 		if p.Ready {

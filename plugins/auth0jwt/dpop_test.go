@@ -1,16 +1,12 @@
 package auth0jwt_test
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"log/slog"
 	"net/http/httptest"
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
@@ -28,26 +24,7 @@ func TestDecisionsCountAReasonWhateverItsStatus(t *testing.T) {
 		Logger: slog.New(slog.DiscardHandler), Transport: offline{}, RedisURL: "a memory that is away",
 	})
 	c := parse(t, p, conf(`,"dpop":"require"`))
-	sign := func(header, claims map[string]any) string {
-		tok := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims(claims))
-		for name, v := range header {
-			tok.Header[name] = v
-		}
-		s, err := tok.SignedString(key())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	b64 := base64.RawURLEncoding.EncodeToString
-	bound := sign(map[string]any{"kid": "k"}, map[string]any{
-		"iss": "https://issuer.example/", "aud": "api", "exp": time.Now().Add(time.Hour).Unix(),
-		"cnf": map[string]any{"jkt": jwk.Thumbprint(key().Public())},
-	})
-	ath := sha256.Sum256([]byte(bound))
-	proof := sign(map[string]any{"typ": "dpop+jwt", "jwk": map[string]any{"kty": "RSA", "n": b64(key().N.Bytes()), "e": "AQAB"}}, map[string]any{
-		"jti": "1", "htm": "GET", "htu": "https://api.example/", "iat": time.Now().Unix(), "ath": b64(ath[:]),
-	})
+	bound, proof := boundToken()
 	for _, sent := range []struct {
 		proof  string
 		status int
@@ -60,5 +37,33 @@ func TestDecisionsCountAReasonWhateverItsStatus(t *testing.T) {
 	}
 	if n := p.Gate().Decisions()["dpop_failed"]; n != 2 {
 		t.Errorf("dpop_failed is counted %d times", n)
+	}
+}
+
+// boundToken is a token that is bound to a key, and a proof of that key for a
+// GET of the root.
+func boundToken() (token, proof string) {
+	token = signed("RS256", key(), map[string]any{
+		"iss": "https://issuer.example/", "aud": "api", "exp": time.Now().Add(time.Hour).Unix(),
+		"cnf": map[string]any{"jkt": forge.Thumbprint(forge.OtherP256())},
+	})
+	return token, forge.Proof{
+		Key: forge.OtherP256(), Method: "GET", URL: "https://api.example/", Token: token, ID: "1", At: time.Now(),
+	}.String()
+}
+
+// TestAUsedProofStaysUsedWhenTheSettingsChange: an operator who reloads must not
+// open a window for proofs that somebody recorded.
+func TestAUsedProofStaysUsedWhenTheSettingsChange(t *testing.T) {
+	p := auth0jwt.New(auth0jwt.Options{Logger: slog.New(slog.DiscardHandler)})
+	defer p.Close()
+	bound, proof := boundToken()
+	for _, want := range []int{200, 401, 401} {
+		w := httptest.NewRecorder()
+		p.RequestFilter(parse(t, p, conf(`,"dpop":"require"`)), w, onHTTPS{newRequest("Authorization", "DPoP "+bound, "DPoP", proof)})
+		if w.Code != want {
+			t.Errorf("%d %s, want %d", w.Code, w.Body, want)
+		}
+		p.Configure(auth0jwt.Options{Logger: slog.New(slog.DiscardHandler)})
 	}
 }

@@ -60,13 +60,15 @@ type Plugin struct {
 	plugin.DefaultPlugin
 
 	gate atomic.Pointer[gate.Gate]
+	// memory outlives the settings: a proof that was used stays used.
+	memory *replay.Memory
 }
 
 var _ inplace.Plugin = (*Plugin)(nil)
 
 // New makes the plugin.
 func New(opt Options) *Plugin {
-	p := &Plugin{}
+	p := &Plugin{memory: replay.NewMemory()}
 	p.Configure(opt)
 	return p
 }
@@ -77,7 +79,7 @@ func (p *Plugin) Configure(opt Options) {
 	previous := p.gate.Swap(gate.New(gate.Options{
 		Config:   config.Options{AllowInsecure: opt.AllowInsecure, SecretsDir: opt.SecretsDir},
 		MaxStale: opt.MaxStale, Transport: opt.Transport, RootCAs: opt.RootCAs,
-		Cache: cacheOf(opt.CacheSize), Replay: replayOf(opt.RedisURL), Logger: opt.Logger,
+		Cache: cacheOf(opt.CacheSize), Replay: p.replayOf(opt.RedisURL), Logger: opt.Logger,
 	}))
 	if previous != nil {
 		previous.Close()
@@ -107,9 +109,9 @@ func cacheOf(size int64) *gate.Cache {
 	return gate.NewCache(uint64(size))
 }
 
-func replayOf(redisURL string) replay.Store {
+func (p *Plugin) replayOf(redisURL string) replay.Store {
 	if redisURL == "" {
-		return replay.NewMemory()
+		return p.memory
 	}
 	r, err := replay.NewRedis(redisURL)
 	if err != nil {
