@@ -78,7 +78,7 @@ check: ## gofumpt, vet, staticcheck
 
 unit: ## unit tests with the race detector, fuzz corpora included
 	$(GO) test -race $(UNITS)
-	$(GO) test -run AllocatesNothing ./plugins/auth0jwt
+	$(GO) test -run 'AllocatesNothing|WithoutAllocating' ./plugins/auth0jwt ./internal/gate
 
 e2e: ## end to end, on the gateway double or with GATEWAY= ADMIN= on a real APISIX
 	$(E2E_ENV) $(GO) test -count=1 -v -timeout 10m ./ci/...
