@@ -15,6 +15,9 @@ type Problem struct {
 	Path  string // JSON path of the key, as in $.issuers[0].audience
 	Given string // what stands there; only its type where it may be a secret
 	Want  string // what is allowed
+	// Outside says that the reason is outside of the document, such as a file
+	// that is not there: the same document may be fine later.
+	Outside bool
 }
 
 // String is the problem on one line.
@@ -35,6 +38,12 @@ func (e *Error) Error() string {
 		lines[i] = p.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// MayPass reports whether the same document may be fine later, since every
+// problem has its reason outside of it.
+func (e *Error) MayPass() bool {
+	return !slices.ContainsFunc(e.Problems, func(p Problem) bool { return !p.Outside })
 }
 
 // sortProblems orders by path, the indexes of lists by value.

@@ -18,11 +18,20 @@ type reader struct {
 }
 
 func (r *reader) refuse(path, given, want string) {
+	r.add(Problem{Path: path, Given: given, Want: want})
+}
+
+// refuseNow refuses for a reason outside of the document.
+func (r *reader) refuseNow(path, given, want string) {
+	r.add(Problem{Path: path, Given: given, Want: want, Outside: true})
+}
+
+func (r *reader) add(p Problem) {
 	if len(r.problems) == maxProblems {
 		r.unlisted++
 		return
 	}
-	r.problems = append(r.problems, Problem{Path: path, Given: given, Want: want})
+	r.problems = append(r.problems, p)
 }
 
 func (r *reader) warn(path, text string) {

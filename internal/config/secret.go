@@ -49,7 +49,7 @@ func (o object) clientSecret(i *Issuer) {
 		case secret.ErrNoReference:
 			ref.refuse(form + "; a secret itself has no place here")
 		default:
-			ref.refuse(form + "; " + err.Error())
+			o.r.refuseNow(ref.path, kind(ref.json), form+"; "+err.Error())
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -194,6 +196,29 @@ func TestARouteThatNobodyCompiledDenies(t *testing.T) {
 		if a := r.Answer(policy.Decision{}.Refusal()); a.Status != 500 {
 			t.Errorf("%s answers %d", name, a.Status)
 		}
+	}
+}
+
+// TestARouteWhoseSecretIsNotThereYetIsReadAgain, and one with a mistake is not.
+func TestARouteWhoseSecretIsNotThereYetIsReadAgain(t *testing.T) {
+	g, _ := newGate(t, nil)
+	file := filepath.Join(t.TempDir(), "secret")
+	hmac := func(more string) []byte {
+		return fmt.Appendf(nil, `{"issuer":%q,"audience":"api","algorithms":["HS256"],"client_secret":"$file://%s"%s}`, issuer, file, more)
+	}
+	for _, document := range [][]byte{document(""), document(`,"unknown":1`), hmac(`,"unknown":1`)} {
+		if again := g.Compile(document).RetryAfter(); again != 0 {
+			t.Errorf("%s is read again after %v", document, again)
+		}
+	}
+	if r := g.Compile(hmac("")); r.Err() == nil || r.RetryAfter() <= 0 {
+		t.Errorf("%v, read again after %v", r.Err(), r.RetryAfter())
+	}
+	if err := os.WriteFile(file, []byte(strings.Repeat("s", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := g.Compile(hmac("")); r.Err() != nil || r.RetryAfter() != 0 {
+		t.Errorf("%v, read again after %v", r.Err(), r.RetryAfter())
 	}
 }
 

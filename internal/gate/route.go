@@ -51,6 +51,20 @@ func (r *Route) or() *Route {
 	return r
 }
 
+// retryAfter is how long a runner waits before it reads a configuration again
+// whose problem may pass.
+const retryAfter = 5 * time.Second
+
+// RetryAfter is how long to wait before the same configuration is read again:
+// it could not be used for a reason outside of its text, such as a secret's file
+// that is not there yet. 0 is never.
+func (r *Route) RetryAfter() time.Duration {
+	if broken, ok := errors.AsType[*config.Error](r.Err()); ok && broken.MayPass() {
+		return retryAfter
+	}
+	return 0
+}
+
 // Err is why the route denies every request, or nil.
 func (r *Route) Err() error { return r.or().policy.Err() }
 
