@@ -71,7 +71,9 @@ func (c *conn) serve() {
 		if !more || c.server.draining.Load() {
 			return
 		}
-		if c.r.Buffered() == 0 {
+		// Without a descriptor the wait needs a workspace, so that giving it
+		// back in between is of no use.
+		if c.r.Buffered() == 0 && (c.stream.raw != nil || c.grown()) {
 			c.detach()
 		}
 	}
