@@ -11,7 +11,7 @@ import (
 
 // changeable are the settings that a running runner takes over at SIGHUP.
 var changeable = map[string]bool{
-	"config": true, "log-level": true, "allow-insecure": true, "ca-file": true, "max-stale": true, "redis-url": true, "cache-size": true,
+	"config": true, "log-level": true, "allow-insecure": true, "ca-file": true, "max-stale": true, "redis-url": true, "secrets-dir": true, "cache-size": true,
 }
 
 // reloader is what SIGHUP changes.
@@ -58,9 +58,8 @@ func (r *reloader) reload() {
 	r.server.Reload()
 }
 
-// changed reports whether the plugin needs to be configured anew. Keys, caches
-// and used proofs of the time before are lost then, so that it is not done for
-// nothing.
+// changed reports whether the plugin needs to be configured anew. Keys and
+// caches of the time before are lost then, so that it is not done for nothing.
 func changed(a, b auth0jwt.Options) bool {
 	authoritiesChanged := !a.RootCAs.Equal(b.RootCAs)
 	a.RootCAs, b.RootCAs = nil, nil
