@@ -53,6 +53,7 @@ func checkCommand() *cobra.Command {
 // say.
 func operatorFlags(cmd *cobra.Command, opt *config.Options) {
 	cmd.Flags().BoolVar(&opt.AllowInsecure, "allow-insecure", false, "judge as a runner with --allow-insecure does")
+	cmd.Flags().Var((*networks)(&opt.AllowNetworks), "allow-network", allowNetworkUsage)
 	cmd.Flags().Var((*directory)(&opt.SecretsDir), "secrets-dir", secretsDirUsage)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
@@ -11,7 +12,8 @@ import (
 
 // changeable are the settings that a running runner takes over at SIGHUP.
 var changeable = map[string]bool{
-	"config": true, "log-level": true, "allow-insecure": true, "ca-file": true, "max-stale": true, "redis-url": true, "secrets-dir": true, "cache-size": true,
+	"config": true, "log-level": true, "allow-insecure": true, "allow-network": true, "ca-file": true,
+	"max-stale": true, "redis-url": true, "secrets-dir": true, "cache-size": true,
 }
 
 // reloader is what SIGHUP changes.
@@ -63,5 +65,5 @@ func (r *reloader) reload() {
 func changed(a, b auth0jwt.Options) bool {
 	authoritiesChanged := !a.RootCAs.Equal(b.RootCAs)
 	a.RootCAs, b.RootCAs = nil, nil
-	return authoritiesChanged || a != b
+	return authoritiesChanged || !reflect.DeepEqual(a, b)
 }

@@ -39,6 +39,7 @@ type settings struct {
 	logLevel       string
 	logFormat      string
 	allowInsecure  bool
+	allowNetworks  networks
 	maxStale       time.Duration
 	caFile         string
 	adminAddr      string
@@ -95,6 +96,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "json", "json or console")
 	f.BoolVar(&s.allowInsecure, "allow-insecure", false, "admit http:// URLs, private addresses and ssl_verify: false in configurations")
+	f.Var(&s.allowNetworks, "allow-network", allowNetworkUsage)
 	f.Var(&s.secretsDir, "secrets-dir", secretsDirUsage)
 	f.StringVar(&s.caFile, "ca-file", "", "PEM `file` of certificate authorities trusted for issuers, besides the system's")
 	f.StringVar(&s.adminAddr, "admin-addr", "", "`address` for /metrics, /healthz and /readyz, such as 127.0.0.1:9100 (default off)")
@@ -218,7 +220,7 @@ func (s *settings) plugin(logger *slog.Logger) (auth0jwt.Options, error) {
 		return auth0jwt.Options{}, badInput("--redis-url: %w", err)
 	}
 	return auth0jwt.Options{
-		AllowInsecure: s.allowInsecure, MaxStale: s.maxStale, RootCAs: roots, RedisURL: s.redisURL,
+		AllowInsecure: s.allowInsecure, AllowNetworks: s.allowNetworks, MaxStale: s.maxStale, RootCAs: roots, RedisURL: s.redisURL,
 		SecretsDir: string(s.secretsDir), CacheSize: s.cacheSize.orNone(), Logger: logger,
 	}, nil
 }

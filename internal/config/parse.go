@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,6 +22,10 @@ type Options struct {
 	// AllowInsecure permits http:// URLs and ssl_verify: false
 	// (--allow-insecure).
 	AllowInsecure bool
+	// AllowNetworks are the private networks that issuers may stand in
+	// (--allow-network). [Parse] does not look at addresses: whoever fetches
+	// does.
+	AllowNetworks []netip.Prefix
 	// SecretsDir is the absolute path of a directory; files outside of it are
 	// no secrets (--secrets-dir). "" is any file.
 	SecretsDir string

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fetch"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
@@ -47,6 +48,7 @@ type Options struct {
 // Gate is what all routes share. Its methods may be called by any goroutine.
 type Gate struct {
 	opt      Options
+	fetcher  *fetch.Client
 	registry *jwks.Registry
 	proofs   *replay.Watched
 	cache    *Cache
@@ -65,14 +67,15 @@ func New(opt Options) *Gate {
 		opt.Replay = replay.NewMemory()
 	}
 	opt.Config.Logger = opt.Logger
+	fetcher := fetch.New(fetch.Options{
+		Transport: opt.Transport, AllowInsecure: opt.Config.AllowInsecure, AllowNetworks: opt.Config.AllowNetworks, RootCAs: opt.RootCAs,
+	})
 	return &Gate{
-		opt:   opt,
-		cache: opt.Cache,
-		registry: jwks.NewRegistry(jwks.Options{
-			Transport: opt.Transport, AllowInsecure: opt.Config.AllowInsecure, MaxStale: opt.MaxStale,
-			RootCAs: opt.RootCAs, Logger: opt.Logger,
-		}),
-		proofs: &replay.Watched{Store: opt.Replay, Logger: opt.Logger},
+		opt:      opt,
+		cache:    opt.Cache,
+		fetcher:  fetcher,
+		registry: jwks.NewRegistry(jwks.Options{Fetch: fetcher, MaxStale: opt.MaxStale, Logger: opt.Logger}),
+		proofs:   &replay.Watched{Store: opt.Replay, Logger: opt.Logger},
 	}
 }
 
@@ -80,6 +83,7 @@ func New(opt Options) *Gate {
 // keep the keys that they have.
 func (g *Gate) Close() {
 	g.registry.Close()
+	g.fetcher.Close()
 	if g.cache != nil {
 		g.cache.Close()
 	}

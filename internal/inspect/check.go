@@ -105,6 +105,7 @@ func (r *Report) entry(path string, data []byte, opt config.Options) {
 	for _, w := range c.Warnings {
 		r.warn("", path+strings.TrimPrefix(w, "$"))
 	}
+	r.unreachable(path, c, opt)
 	r.Entries = append(r.Entries, Entry{path, data, c})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fetch"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 )
@@ -214,7 +215,7 @@ func (a answer) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func fetched(t *testing.T, v verdict) {
-	r := jwks.NewRegistry(jwks.Options{Transport: answer(setOf(neighbour(), v.key)), Logger: slog.New(slog.DiscardHandler)})
+	r := jwks.NewRegistry(jwks.Options{Fetch: fetch.New(fetch.Options{Transport: answer(setOf(neighbour(), v.key))}), Logger: slog.New(slog.DiscardHandler)})
 	defer r.Close()
 	p := r.Provider(jwks.Source{Issuer: "https://i.example/", JWKSURI: "https://i.example/keys", SSLVerify: true})
 	if _, err := p.Key(t.Context(), "neighbour", true, "ES384"); err != nil {

@@ -2,8 +2,11 @@ package jwks
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fetch"
 )
 
 // The errors of [Provider.Key].
@@ -23,19 +26,13 @@ type UnavailableError struct {
 func (e *UnavailableError) Error() string { return ErrUnavailable.Error() }
 func (e *UnavailableError) Unwrap() error { return ErrUnavailable }
 
-// The kinds of failed fetch, as [Status] and the log name them.
+// The kinds of failed fetch, as [Status] and the log name them, beside those of
+// [fetch.Error]. A set of over 1,000 keys is [fetch.FailedTooLarge], and a
+// jwks_uri that is not admitted [fetch.FailedURL].
 const (
-	FailedTimeout    = "timeout"           // more than 5 s in all
-	FailedConnection = "connection"        // no answer, or cut short
-	FailedTLS        = "tls"               // the certificate or the handshake
-	FailedAddress    = "forbidden_address" // private or loopback, not admitted
-	FailedStatus     = "status"            // neither 200 nor a fitting 304
-	FailedRedirect   = "redirect"          // never followed
-	FailedTooLarge   = "too_large"         // over 1 MiB, or a set of over 1,000 keys
-	FailedMalformed  = "malformed"         // not the JSON document it should be
-	FailedIssuer     = "issuer_mismatch"   // discovery of another issuer
-	FailedURL        = "bad_url"           // jwks_uri is not an admitted URL
-	FailedNoKey      = "no_usable_key"     // a key set, but nothing to verify with
+	FailedMalformed = "malformed"       // not the JSON document it should be
+	FailedIssuer    = "issuer_mismatch" // discovery of another issuer
+	FailedNoKey     = "no_usable_key"   // a key set, but nothing to verify with
 )
 
 // fetchError is a failed fetch. It holds nothing that the issuer wrote.
@@ -46,3 +43,21 @@ type fetchError struct {
 }
 
 func (e *fetchError) Error() string { return e.at + ": " + strings.ReplaceAll(e.kind, "_", " ") }
+
+// failedAt is a failed request for one of the documents.
+func failedAt(document string, err error) *fetchError {
+	if failed, ok := errors.AsType[*fetch.Error](err); ok {
+		return &fetchError{kind: failed.Kind, at: document, status: failed.Status}
+	}
+	return &fetchError{kind: fetch.FailedConnection, at: document}
+}
+
+// attrs are what the log says of a failed fetch.
+func (e *fetchError) attrs(pause time.Duration) []slog.Attr {
+	attrs := []slog.Attr{slog.String("kind", e.kind), slog.String("at", e.at)}
+	if e.status != 0 {
+		attrs = append(attrs, slog.Int("status", e.status))
+	}
+	// As text: a number would need its unit, and JSON has no durations.
+	return append(attrs, slog.String("next_try", pause.Round(time.Millisecond).String()))
+}

@@ -2,30 +2,33 @@ package jwks
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fetch"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 )
 
 const (
 	fetchAtMost = 5 * time.Second // discovery and keys together
-	maxBody     = 1 << 20         // bytes, after decompression
 
 	atDiscovery = "discovery"
 	atJWKS      = "jwks"
 )
 
-// validators make a request conditional (RFC 9110 section 13.1).
+// Fetcher makes the requests; [fetch.Client] is one.
+type Fetcher interface {
+	Get(ctx context.Context, r fetch.Request) (*fetch.Response, error)
+}
+
+// validators are those of the answer that a URL gave.
 type validators struct {
-	uri, etag, lastModified string
+	uri string
+	fetch.Validators
 }
 
 // fetchSet asks for the keys once, discovery included.
@@ -45,43 +48,47 @@ func (p *Provider) fetchSet(ctx context.Context) (set *keySet, failed *fetchErro
 		}
 	}
 	previous := p.set.Load()
-	var known validators
+	var known fetch.Validators
 	if previous != nil && previous.validators.uri == uri {
-		known = previous.validators
+		known = previous.validators.Validators
 	}
-	header, document, failed := p.get(ctx, uri, known)
-	if failed != nil {
-		failed.at = atJWKS
-		return nil, failed
+	answer, err := p.get(ctx, uri, known)
+	if err != nil {
+		return nil, failedAt(atJWKS, err)
 	}
-	if document == nil { // 304: the same keys, as of now
+	if answer.Status == http.StatusNotModified { // the same keys, as of now
 		same := *previous
-		if fresh := maxAge(header); fresh != nil {
+		if fresh := maxAge(answer.Header); fresh != nil {
 			same.maxAge = fresh
 		}
 		return &same, nil
 	}
-	set, err := readSet(document)
+	set, err = readSet(answer.Body)
 	if err != nil {
 		if !errors.As(err, &failed) {
 			failed = &fetchError{kind: FailedMalformed, at: atJWKS}
 		}
 		return nil, failed
 	}
-	set.validators = validators{uri, header.Get("ETag"), header.Get("Last-Modified")}
-	set.maxAge = maxAge(header)
+	set.validators = validators{uri, answer.Validators()}
+	set.maxAge = maxAge(answer.Header)
 	return set, nil
+}
+
+func (p *Provider) get(ctx context.Context, uri string, known fetch.Validators) (*fetch.Response, error) {
+	return p.registry.opt.Fetch.Get(ctx, fetch.Request{
+		URL: uri, Accept: "application/json", Known: known, Unverified: !p.source.SSLVerify,
+	})
 }
 
 // discover reads jwks_uri from the discovery document (OpenID Connect
 // Discovery 1.0 section 4.3: its issuer must be ours, byte for byte).
 func (p *Provider) discover(ctx context.Context) (string, *fetchError) {
-	_, document, failed := p.get(ctx, p.source.DiscoveryURL, validators{})
-	if failed != nil {
-		failed.at = atDiscovery
-		return "", failed
+	answer, err := p.get(ctx, p.source.DiscoveryURL, fetch.Validators{})
+	if err != nil {
+		return "", failedAt(atDiscovery, err)
 	}
-	v, err := strictjson.Parse(document, strictjson.Options{})
+	v, err := strictjson.Parse(answer.Body, strictjson.Options{})
 	members, ok := v.(map[string]any)
 	if err != nil || !ok {
 		return "", &fetchError{kind: FailedMalformed, at: atDiscovery}
@@ -90,70 +97,22 @@ func (p *Provider) discover(ctx context.Context) (string, *fetchError) {
 		return "", &fetchError{kind: FailedIssuer, at: atDiscovery}
 	}
 	uri, _ := members["jwks_uri"].(string)
-	u, err := url.Parse(uri)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !p.registry.opt.AllowInsecure) {
-		return "", &fetchError{kind: FailedURL, at: atDiscovery}
+	if !p.mayName(uri) {
+		return "", &fetchError{kind: fetch.FailedURL, at: atDiscovery}
 	}
 	return uri, nil
 }
 
-// get asks for one document. It is nil after 304, which comes only where the
-// request was conditional.
-func (p *Provider) get(ctx context.Context, uri string, known validators) (http.Header, []byte, *fetchError) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
-	if err != nil {
-		return nil, nil, &fetchError{kind: FailedURL}
+// mayName reports whether the discovery document may name that jwks_uri. A
+// document that came over https names no keys that would come over http: whoever
+// is on the way could replace them. The Fetcher decides which others it takes.
+func (p *Provider) mayName(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil || u.Hostname() == "" || u.User != nil {
+		return false
 	}
-	req.Header.Set("Accept", "application/json")
-	conditional := known.etag != "" || known.lastModified != ""
-	if known.etag != "" {
-		req.Header.Set("If-None-Match", known.etag)
-	}
-	if known.lastModified != "" {
-		req.Header.Set("If-Modified-Since", known.lastModified)
-	}
-	resp, err := p.client.Do(req)
-	if err != nil {
-		return nil, nil, &fetchError{kind: kindOf(ctx, err)}
-	}
-	defer resp.Body.Close()
-	switch {
-	case resp.StatusCode == http.StatusOK:
-	case resp.StatusCode == http.StatusNotModified && conditional:
-		return resp.Header, nil, nil
-	case resp.StatusCode/100 == 3:
-		return nil, nil, &fetchError{kind: FailedRedirect, status: resp.StatusCode}
-	default:
-		return nil, nil, &fetchError{kind: FailedStatus, status: resp.StatusCode}
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	switch {
-	case err != nil:
-		return nil, nil, &fetchError{kind: kindOf(ctx, err)}
-	case len(body) > maxBody:
-		return nil, nil, &fetchError{kind: FailedTooLarge}
-	}
-	return resp.Header, body, nil
-}
-
-func kindOf(ctx context.Context, err error) string {
-	certificate := (*tls.CertificateVerificationError)(nil)
-	unknown, hostname, invalid := x509.UnknownAuthorityError{}, x509.HostnameError{}, x509.CertificateInvalidError{}
-	record, alert := tls.RecordHeaderError{}, tls.AlertError(0)
-	timeout, isTimeout := interface{ Timeout() bool }(nil), false
-	if errors.As(err, &timeout) {
-		isTimeout = timeout.Timeout()
-	}
-	switch {
-	case errors.Is(err, errForbiddenAddress):
-		return FailedAddress
-	case ctx.Err() != nil || isTimeout:
-		return FailedTimeout
-	case errors.As(err, &certificate), errors.As(err, &unknown), errors.As(err, &hostname),
-		errors.As(err, &invalid), errors.As(err, &record), errors.As(err, &alert):
-		return FailedTLS
-	}
-	return FailedConnection
+	from, err := url.Parse(p.source.DiscoveryURL)
+	return u.Scheme == "https" || u.Scheme == "http" && err == nil && from.Scheme == "http"
 }
 
 // maxAge is how long an answer stays fresh (RFC 9111 sections 4.2.1 and 4.2.3),

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fetch"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
@@ -105,7 +106,7 @@ func healthy(keys string) *web {
 }
 
 func provider(t *testing.T, w *web) *jwks.Provider {
-	r := jwks.NewRegistry(jwks.Options{Transport: w, Logger: slog.New(slog.DiscardHandler)})
+	r := jwks.NewRegistry(jwks.Options{Fetch: fetch.New(fetch.Options{Transport: w}), Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(r.Close)
 	return r.Provider(jwks.Source{Issuer: issuer, DiscoveryURL: discovery, SSLVerify: true})
 }
@@ -184,7 +185,7 @@ func TestAMalformedKeyDoesNotTakeTheSetDown(t *testing.T) {
 func TestEqualSourcesShareAProviderAndItsFirstFetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := healthy(set(rsaJWK("r", rsaKey())))
-		r := jwks.NewRegistry(jwks.Options{Transport: w, Logger: slog.New(slog.DiscardHandler)})
+		r := jwks.NewRegistry(jwks.Options{Fetch: fetch.New(fetch.Options{Transport: w}), Logger: slog.New(slog.DiscardHandler)})
 		defer r.Close()
 		src := jwks.Source{Issuer: issuer, DiscoveryURL: discovery, SSLVerify: true}
 		p := r.Provider(src)

@@ -3,7 +3,6 @@ package jwks
 import (
 	"context"
 	"crypto"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +18,7 @@ type Source struct {
 	Issuer       string // the discovery document's issuer must equal it
 	DiscoveryURL string // not asked where JWKSURI is set
 	JWKSURI      string
-	SSLVerify    bool // false works only with [Options].AllowInsecure
+	SSLVerify    bool // false works only where the [Fetcher] admits it
 }
 
 // Key is a key that fits a token's header.
@@ -33,7 +32,6 @@ type Key struct {
 type Provider struct {
 	source   Source
 	registry *Registry // nil for keys of the configuration
-	client   *http.Client
 
 	set    atomic.Pointer[keySet] // the last good keys; replaced, never changed
 	used   atomic.Int64           // when Key was called last, Unix ns
@@ -41,11 +39,11 @@ type Provider struct {
 	kick   chan struct{}          // a fetch was asked for
 
 	mu       sync.Mutex
-	stopped  bool   // the registry was closed
-	fetching *fetch // asked for or under way
-	begun    uint64 // fetches so far
-	failures int    // since the last success
-	failed   string // kind of the last failure
+	stopped  bool    // the registry was closed
+	fetching *asking // asked for or under way
+	begun    uint64  // fetches so far
+	failures int     // since the last success
+	failed   string  // kind of the last failure
 	due      time.Time
 	unknown  unknownKids
 }
@@ -147,7 +145,7 @@ func (p *Provider) wake(now time.Time) {
 // firstFetch is the fetch under way that a request without keys waits for: the
 // first one since the provider woke. Later ones follow a failure, and waiting
 // for an issuer that fails would pile requests up.
-func (p *Provider) firstFetch() *fetch {
+func (p *Provider) firstFetch() *asking {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fetching == nil || !p.fetching.first {
@@ -158,7 +156,7 @@ func (p *Provider) firstFetch() *fetch {
 
 // askFor is the fetch that may bring an unknown kid, nil if none may be
 // started and none is under way.
-func (p *Provider) askFor(kid string, now time.Time) *fetch {
+func (p *Provider) askFor(kid string, now time.Time) *asking {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.unknown.seen(kid, p.begun, now) {
@@ -182,7 +180,7 @@ func (p *Provider) retryAfter(now time.Time) time.Duration {
 }
 
 // wait waits for a fetch until a deadline and tells whether it ended.
-func wait(ctx context.Context, f *fetch, until time.Time) bool {
+func wait(ctx context.Context, f *asking, until time.Time) bool {
 	if f == nil {
 		return false
 	}

@@ -16,8 +16,8 @@ const (
 	retryLast    = time.Minute
 )
 
-// fetch is one asking for the keys, shared by all who wait for it.
-type fetch struct {
+// asking is one fetch of the keys, shared by all who wait for it.
+type asking struct {
 	number uint64
 	first  bool // since the provider woke
 	asked  time.Time
@@ -25,9 +25,9 @@ type fetch struct {
 }
 
 // begin asks the provider's goroutine for a fetch. The caller holds mu.
-func (p *Provider) begin(now time.Time, first bool) *fetch {
+func (p *Provider) begin(now time.Time, first bool) *asking {
 	p.begun++
-	p.fetching = &fetch{number: p.begun, first: first, asked: now, done: make(chan struct{})}
+	p.fetching = &asking{number: p.begun, first: first, asked: now, done: make(chan struct{})}
 	select {
 	case p.kick <- struct{}{}:
 	default:
@@ -68,7 +68,7 @@ func (p *Provider) untilNext(now time.Time) time.Duration {
 }
 
 // next is the fetch to make now, if any, and whether it is time to sleep.
-func (p *Provider) next(now time.Time) (f *fetch, asleep bool) {
+func (p *Provider) next(now time.Time) (f *asking, asleep bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -110,7 +110,7 @@ func (p *Provider) stop() {
 
 // ended takes the outcome of a fetch: good keys replace those at hand, a
 // failure never does.
-func (p *Provider) ended(ctx context.Context, f *fetch, set *keySet, err *fetchError) {
+func (p *Provider) ended(ctx context.Context, f *asking, set *keySet, err *fetchError) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer close(f.done)
@@ -125,8 +125,7 @@ func (p *Provider) ended(ctx context.Context, f *fetch, set *keySet, err *fetchE
 		pause := backoff(p.failures)
 		p.due, p.failed = now.Add(pause), err.kind
 		if p.failures == 1 {
-			log.Warn("the issuer's keys could not be fetched; good keys at hand stay in use",
-				"kind", err.kind, "at", err.at, "status", err.status, "next_try", pause)
+			log.LogAttrs(ctx, slog.LevelWarn, "the issuer's keys could not be fetched; "+p.meanwhile(now), err.attrs(pause)...)
 		}
 		return
 	}
@@ -145,6 +144,14 @@ func (p *Provider) ended(ctx context.Context, f *fetch, set *keySet, err *fetchE
 	}
 	p.set.Store(set)
 	p.unknown.answered(f.number, now)
+}
+
+// meanwhile says what a failed fetch means for requests.
+func (p *Provider) meanwhile(now time.Time) string {
+	if p.usable(now) == nil {
+		return "there are none, so its tokens are answered with 503"
+	}
+	return "the last good keys stay in use"
 }
 
 // refreshIn is how long the set may go without a refresh.

@@ -3,6 +3,7 @@ package jwks_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fetch"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 )
 
@@ -78,7 +80,7 @@ func TestNotModifiedKeepsTheKeysAsFreshOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &conditional{etag: `"v1"`, since: "Tue, 01 Jan 2030 00:00:00 GMT"}
 		w.pages = healthy(set(rsaJWK("r", rsaKey()))).pages
-		r := jwks.NewRegistry(jwks.Options{Transport: w, Logger: slog.New(slog.DiscardHandler)})
+		r := jwks.NewRegistry(jwks.Options{Fetch: fetch.New(fetch.Options{Transport: w}), Logger: slog.New(slog.DiscardHandler)})
 		defer r.Close()
 		p := r.Provider(jwks.Source{Issuer: issuer, DiscoveryURL: discovery, SSLVerify: true})
 		for range 60 { // two days, beyond max-stale
@@ -107,12 +109,12 @@ func TestNotModifiedUnaskedIsAFailure(t *testing.T) {
 
 func TestFailuresAreNamedAndRetriedEverMoreSeldom(t *testing.T) {
 	for kind, page := range map[string]func() *http.Response{
-		jwks.FailedStatus:    status(503, "down"),
-		jwks.FailedRedirect:  status(302, ""),
-		jwks.FailedTooLarge:  ok(strings.Repeat(" ", 1<<20+1)),
+		fetch.FailedStatus:   status(503, "down"),
+		fetch.FailedRedirect: status(302, ""),
+		fetch.FailedTooLarge: ok(strings.Repeat(" ", 1<<20+1)),
 		jwks.FailedMalformed: ok("<html>"),
 		jwks.FailedNoKey:     ok(`{"keys":[]}`),
-		jwks.FailedTimeout:   hang,
+		fetch.FailedTimeout:  hang,
 	} {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -163,21 +165,68 @@ func TestACancelledRequestStopsWaiting(t *testing.T) {
 }
 
 func TestTheLogSaysOnlyChangesBetweenHealthyAndFailing(t *testing.T) {
+	for _, tt := range []struct {
+		name               string
+		first, then        func() *http.Response
+		says               []string
+		neverAboutGoodKeys bool
+	}{
+		{"an issuer that fails after it was good", ok(set(rsaJWK("r", rsaKey()))), status(500, "top secret"), []string{
+			`the last good keys stay in use" issuer=` + issuer + ` kind=status at=jwks status=500 next_try=`, "fetched again",
+		}, false},
+		{"one that never was", status(500, "top secret"), status(503, "top secret"), []string{
+			`there are none, so its tokens are answered with 503" issuer=` + issuer + ` kind=status at=jwks status=500 next_try=`, "fetched again",
+		}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				w := healthy("")
+				w.put(keysURI, tt.first)
+				r := jwks.NewRegistry(jwks.Options{Fetch: fetch.New(fetch.Options{Transport: w}), Logger: slog.New(slog.NewTextHandler(&out, nil))})
+				r.Provider(jwks.Source{Issuer: issuer, DiscoveryURL: discovery, SSLVerify: true})
+				synctest.Wait()
+				w.put(keysURI, tt.then)
+				time.Sleep(30 * time.Minute)
+				w.put(keysURI, ok(set(rsaJWK("r", rsaKey()))))
+				time.Sleep(15 * time.Minute)
+				r.Close()
+				lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+				if len(lines) != len(tt.says) || strings.Contains(out.String(), "secret") {
+					t.Fatalf("the log:\n%s", out.String())
+				}
+				for i, want := range tt.says {
+					if !strings.Contains(lines[i], want) {
+						t.Errorf("line %d: %s\nwant %s", i, lines[i], want)
+					}
+				}
+				if tt.neverAboutGoodKeys && strings.Contains(out.String(), "good keys") {
+					t.Errorf("there were no good keys:\n%s", out.String())
+				}
+			})
+		})
+	}
+}
+
+func TestTheLogWritesThePauseWithItsUnit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		w := healthy(set(rsaJWK("r", rsaKey())))
-		r := jwks.NewRegistry(jwks.Options{Transport: w, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+		w := healthy("")
+		w.put(discovery, nil)
+		r := jwks.NewRegistry(jwks.Options{Fetch: fetch.New(fetch.Options{Transport: w}), Logger: slog.New(slog.NewJSONHandler(&out, nil))})
 		r.Provider(jwks.Source{Issuer: issuer, DiscoveryURL: discovery, SSLVerify: true})
 		synctest.Wait()
-		w.put(keysURI, status(500, "top secret"))
-		time.Sleep(30 * time.Minute)
-		w.put(keysURI, ok(set(rsaJWK("r", rsaKey()))))
-		time.Sleep(15 * time.Minute)
 		r.Close()
-		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		if len(lines) != 2 || !strings.Contains(lines[0], "kind=status at=jwks status=500 next_try=") ||
-			!strings.Contains(lines[1], "fetched again") || strings.Contains(out.String(), "secret") {
-			t.Errorf("the log:\n%s", out.String())
+		var line map[string]any
+		if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		text, _ := line["next_try"].(string)
+		if pause, err := time.ParseDuration(text); err != nil || pause < time.Second || pause > 2*time.Second || line["kind"] != fetch.FailedConnection {
+			t.Errorf("the line: %v", line)
+		}
+		if _, there := line["status"]; there {
+			t.Errorf("the status of no answer: %v", line)
 		}
 	})
 }
@@ -186,7 +235,7 @@ func TestTheLogSaysOnlyChangesBetweenHealthyAndFailing(t *testing.T) {
 func TestAnUnusedProviderSleepsAndItsNextUseWakesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := healthy(set(rsaJWK("r", rsaKey())))
-		r := jwks.NewRegistry(jwks.Options{Transport: w, Logger: slog.New(slog.DiscardHandler)})
+		r := jwks.NewRegistry(jwks.Options{Fetch: fetch.New(fetch.Options{Transport: w}), Logger: slog.New(slog.DiscardHandler)})
 		p := r.Provider(jwks.Source{Issuer: issuer, DiscoveryURL: discovery, SSLVerify: true})
 		time.Sleep(2 * time.Hour)
 		slept := w.fetches.Load()
@@ -214,7 +263,7 @@ func TestAProviderThatNobodyHoldsIsLetGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := healthy("")
 		w.put(keysURI, withHeader(ok(set(rsaJWK("r", rsaKey()))), "Cache-Control", "max-age=36000"))
-		r := jwks.NewRegistry(jwks.Options{Transport: w, Logger: slog.New(slog.DiscardHandler)})
+		r := jwks.NewRegistry(jwks.Options{Fetch: fetch.New(fetch.Options{Transport: w}), Logger: slog.New(slog.DiscardHandler)})
 		defer r.Close()
 		use := func() {
 			if err := find(r.Provider(jwks.Source{Issuer: issuer, DiscoveryURL: discovery, SSLVerify: true}), "r"); err != nil {
@@ -234,7 +283,7 @@ func TestAProviderThatNobodyHoldsIsLetGo(t *testing.T) {
 func TestAfterCloseTheKeysAtHandStayInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := healthy(set(rsaJWK("r", rsaKey())))
-		r := jwks.NewRegistry(jwks.Options{Transport: w, Logger: slog.New(slog.DiscardHandler)})
+		r := jwks.NewRegistry(jwks.Options{Fetch: fetch.New(fetch.Options{Transport: w}), Logger: slog.New(slog.DiscardHandler)})
 		src := jwks.Source{Issuer: issuer, DiscoveryURL: discovery, SSLVerify: true}
 		p := r.Provider(src)
 		synctest.Wait()

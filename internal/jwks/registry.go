@@ -6,9 +6,7 @@ package jwks
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
 	"log/slog"
-	"net/http"
 	"runtime"
 	"slices"
 	"sync"
@@ -20,18 +18,11 @@ const defaultStale = 24 * time.Hour
 
 // Options are the operator's settings.
 type Options struct {
-	// Transport makes the requests. Nil means the registry's own: proxies of
-	// the environment, TLS 1.2 at least, no private addresses.
-	Transport http.RoundTripper
-	// AllowInsecure admits a http:// jwks_uri from discovery, private and
-	// loopback addresses, and sources without SSLVerify.
-	AllowInsecure bool
+	// Fetch makes the requests; there is no default.
+	Fetch Fetcher
 	// MaxStale is how long keys stay in use after the last good fetch; 0
 	// means 24 h.
 	MaxStale time.Duration
-	// RootCAs are trusted for issuers' certificates; nil is the system's. The
-	// registry's own transport alone heeds them.
-	RootCAs *x509.CertPool
 	// Logger gets one line for each change between healthy and failing; nil
 	// means slog.Default.
 	Logger *slog.Logger
@@ -48,7 +39,6 @@ type Registry struct {
 	mu        sync.Mutex
 	closed    bool
 	providers map[Source]weak.Pointer[Provider] // of whoever still holds one
-	own       map[bool]*ownTransport            // by whether it verifies certificates
 }
 
 // NewRegistry makes an empty registry.
@@ -62,7 +52,7 @@ func NewRegistry(opt Options) *Registry {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Registry{
 		opt: opt, ctx: ctx, cancel: cancel,
-		providers: map[Source]weak.Pointer[Provider]{}, own: map[bool]*ownTransport{},
+		providers: map[Source]weak.Pointer[Provider]{},
 	}
 }
 
@@ -81,7 +71,7 @@ func (r *Registry) shared(src Source) *Provider {
 	if p := r.providers[src].Value(); p != nil {
 		return p
 	}
-	p := &Provider{source: src, registry: r, client: r.client(src), kick: make(chan struct{}, 1)}
+	p := &Provider{source: src, registry: r, kick: make(chan struct{}, 1)}
 	p.asleep.Store(true)
 	r.providers[src] = weak.Make(p)
 	runtime.AddCleanup(p, r.forget, src)
@@ -134,9 +124,4 @@ func (r *Registry) Close() {
 	r.mu.Unlock()
 	r.cancel()
 	r.goroutines.Wait()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, transport := range r.own {
-		transport.closeIdle()
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fetch"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 )
 
@@ -41,7 +42,7 @@ func split(document []byte) ([]json.RawMessage, error) {
 	var list []json.RawMessage
 	for dec.More() {
 		if len(list) == maxKeys {
-			return nil, &fetchError{kind: FailedTooLarge, at: atJWKS}
+			return nil, &fetchError{kind: fetch.FailedTooLarge, at: atJWKS}
 		}
 		var key json.RawMessage
 		if dec.Decode(&key) != nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,9 @@ type Options struct {
 	// AllowInsecure admits http:// URLs, loopback and private addresses and
 	// ssl_verify: false in configurations.
 	AllowInsecure bool
+	// AllowNetworks are private or loopback networks that issuers may stand in.
+	// Certificates are verified there as everywhere.
+	AllowNetworks []netip.Prefix
 	// MaxStale is how long an issuer's last good keys stay in use when it
 	// cannot be asked; 0 is 24 h.
 	MaxStale time.Duration
@@ -77,7 +81,7 @@ func New(opt Options) *Plugin {
 // on.
 func (p *Plugin) Configure(opt Options) {
 	previous := p.gate.Swap(gate.New(gate.Options{
-		Config:   config.Options{AllowInsecure: opt.AllowInsecure, SecretsDir: opt.SecretsDir},
+		Config:   config.Options{AllowInsecure: opt.AllowInsecure, AllowNetworks: opt.AllowNetworks, SecretsDir: opt.SecretsDir},
 		MaxStale: opt.MaxStale, Transport: opt.Transport, RootCAs: opt.RootCAs,
 		Cache: cacheOf(opt.CacheSize), Replay: p.replayOf(opt.RedisURL), Logger: opt.Logger,
 	}))
