@@ -79,8 +79,10 @@ type worker struct {
 
 func (g *Gateway) flushEveryToken() {
 	g.tokens.flush()
-	for _, w := range g.workers {
-		w.flush()
+	for _, m := range g.generations() {
+		for _, w := range m.workers {
+			w.flush()
+		}
 	}
 }
 
@@ -110,9 +112,10 @@ func (w *worker) connect() (*runnerConn, error) {
 		}
 		_ = conn.Close()
 	}
+	tooEarly := w.gateway.awaited() // before, so that no runner is blamed too early
 	conn, err := net.DialTimeout("unix", w.gateway.socket, connectTimeout)
 	if err != nil {
-		return nil, fmt.Errorf("failed to connect to the runner: %w", err)
+		return nil, noRunnerError{tooEarly, err}
 	}
 	return &runnerConn{Conn: conn, r: bufio.NewReader(conn)}, nil
 }
@@ -145,14 +148,17 @@ func (w *worker) keep(conn *runnerConn) {
 	}
 }
 
-func (w *worker) closeConns() {
+// closeConns closes the idle connections, and from then on keeps none.
+func (w *worker) closeConns() (closed int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
+	closed = len(w.idle)
 	for _, conn := range w.idle {
 		_ = conn.Close()
 	}
 	w.idle = nil
+	return closed
 }
 
 func (c *runnerConn) quiet() bool { return quiet(c.Conn, c.r) }
