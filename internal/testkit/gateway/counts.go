@@ -30,8 +30,13 @@ type Counts struct {
 	// NoRunner since nobody listened though it had, or in a side-car's place.
 	TooEarly int `json:"too_early"`
 	NoRunner int `json:"no_runner"`
-	// Unanswered were answered 503 since a runner that took the connection did
-	// not answer as it has to.
+	// Stale were answered 503 since the runner closed the kept connection just
+	// when they were sent: the worker had found it open, and the runner has not
+	// read them. Whoever closes a connection at rest risks that, and APISIX
+	// does not try again.
+	Stale int `json:"stale"`
+	// Unanswered were answered 503 since the runner read them and did not
+	// answer as it has to.
 	Unanswered int `json:"unanswered"`
 }
 
@@ -64,12 +69,17 @@ func (e noRunnerError) Error() string {
 }
 func (e noRunnerError) Unwrap() error { return e.err }
 
+// errStale is a kept connection that was closed with a request unread.
+var errStale = errors.New("the runner had closed the connection")
+
 // lost counts a request that the runner did not judge.
 func (g *Gateway) lost(err error) {
 	var away noRunnerError
 	connected := !errors.As(err, &away)
 	g.counters.add(func(c *Counts) {
 		switch {
+		case errors.Is(err, errStale):
+			c.Stale++
 		case connected:
 			c.Unanswered++
 		case away.tooEarly:

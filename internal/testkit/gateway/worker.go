@@ -62,7 +62,11 @@ func (s *sharedTokens) flush() {
 type runnerConn struct {
 	net.Conn
 	r     *bufio.Reader
-	since time.Time // when it became idle
+	since time.Time // when it became idle; zero before it ever was
+	// unread says that a reset would mean that the peer has not read what was
+	// sent: the kernel resets a Unix socket that is closed with something in it,
+	// and ends one in which nothing is left.
+	unread bool
 }
 
 // worker is one nginx worker: its own tokens and its own idle connections.
@@ -186,13 +190,30 @@ func quiet(conn net.Conn, r *bufio.Reader) bool {
 
 func (c *runnerConn) send(t a6.Type, payload []byte) error {
 	_ = c.SetWriteDeadline(time.Now().Add(callTimeout))
-	return a6.WriteFrame(c.Conn, t, payload)
+	frame, err := a6.AppendFrame(nil, t, payload)
+	if err != nil {
+		return err
+	}
+	n, err := c.Write(frame)
+	if n == 0 && errors.Is(err, syscall.EPIPE) && c.opens(t) {
+		return errors.Join(errStale, err)
+	}
+	c.unread = c.opens(t)
+	return err
 }
+
+// opens reports whether a frame opens an exchange on a connection that was kept
+// for it.
+func (c *runnerConn) opens(t a6.Type) bool { return t != a6.ExtraInfo && !c.since.IsZero() }
 
 // receive returns the next frame's payload. A frame of type Error is an error.
 func (c *runnerConn) receive() (a6.Type, []byte, error) {
 	_ = c.SetReadDeadline(time.Now().Add(callTimeout))
 	t, payload, err := a6.ReadFrame(c.r, nil)
+	if c.unread && errors.Is(err, syscall.ECONNRESET) {
+		err = errors.Join(errStale, err)
+	}
+	c.unread = false
 	if err != nil {
 		return 0, nil, fmt.Errorf("failed to receive from the runner: %w", err)
 	}
