@@ -93,6 +93,19 @@ func (p *process) stop() {
 	}
 }
 
+// end asks the process to end, and waits for it.
+func (p *process) end() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-time.After(hangGuard):
+		return fmt.Errorf("%s does not end at SIGTERM", p.name)
+	}
+}
+
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill() // it may have ended
 	<-p.done

@@ -8,11 +8,12 @@ import (
 	"testing"
 )
 
-// restartCommand is RESTART, or nil. The suite cannot tell which runner belongs
-// to a gateway that it did not start, and restarting another one would let the
-// restart cases pass without meaning anything. So it never guesses.
-func restartCommand() func() error {
-	command := os.Getenv("RESTART")
+// command runs the shell command that a variable names; nil where there is none.
+// The suite cannot tell which runner belongs to a gateway that it did not start,
+// and restarting another one would let the restart cases pass without meaning
+// anything. So it never guesses.
+func command(variable string) func() error {
+	command := os.Getenv(variable)
 	if command == "" {
 		return nil
 	}
@@ -46,7 +47,7 @@ func TestOnlyRESTARTNamesARunner(t *testing.T) {
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 
 	t.Setenv("RESTART", "")
-	if restartCommand() != nil {
+	if command("RESTART") != nil {
 		t.Error("without RESTART a runner would be restarted")
 	}
 	if calls, err := os.ReadFile(asked); err == nil {
@@ -55,14 +56,14 @@ func TestOnlyRESTARTNamesARunner(t *testing.T) {
 
 	restarted := filepath.Join(dir, "restarted")
 	t.Setenv("RESTART", "touch "+restarted)
-	if err := restartCommand()(); err != nil {
+	if err := command("RESTART")(); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(restarted); err != nil {
 		t.Error("RESTART was not run")
 	}
 	t.Setenv("RESTART", "echo no such service; exit 3")
-	if err := restartCommand()(); err == nil || !strings.Contains(err.Error(), "no such service") {
+	if err := command("RESTART")(); err == nil || !strings.Contains(err.Error(), "no such service") {
 		t.Errorf("a command that failed: %v", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -37,6 +36,12 @@ type stack struct {
 	// nothing else does; nil where the suite does not know the process.
 	signal func(syscall.Signal) error
 	revive func() error
+	// reload has the gateway start its workers and its runner anew, and succeed
+	// has another side-car take over from the one there is; nil where the suite
+	// cannot.
+	reload, succeed func() error
+	// counts are the double's; nil with another gateway.
+	counts func() (gatewayCounts, error)
 	// pid is the runner's process; nil where the suite does not know it.
 	pid func() (int, error)
 
@@ -83,7 +88,9 @@ func (s *stack) startAll(mode string) error {
 		args = append(args, "--socket", socket)
 	case "cmd":
 		s.name, s.restarts = "the gateway double with ext-plugin.cmd", 3
-		args = append(args, "--cmd", s.binary("go-runner")+" run --allow-insecure")
+		// The hang guard instead of APISIX's 1 s: a busy machine loses nothing.
+		args = append(args, "--cmd", s.binary("go-runner")+" run --allow-insecure", "--kill-after", "1m")
+		s.reload = s.reloadDouble
 		s.pid = s.child
 		s.signal, s.revive = s.signalChild, func() error { return nil }
 		s.restart = func() error { return s.signalChild(syscall.SIGKILL) }
@@ -98,54 +105,8 @@ func (s *stack) startAll(mode string) error {
 		return err
 	}
 	s.gateway, s.admin = strings.TrimSuffix(ready.URL, "/"), strings.TrimSuffix(ready.Admin, "/")
+	s.counts = func() (c gatewayCounts, err error) { return c, getJSON(s.admin+"/double/counts", &c) }
 	return nil
-}
-
-// startSidecar starts the runner that the gateway finds by its socket.
-func (s *stack) startSidecar(socket string) error {
-	var runner *process
-	s.revive = func() (err error) {
-		runner, err = s.launch("runner", s.binary("go-runner"), []string{"APISIX_LISTEN_ADDRESS=unix:" + socket}, nil, "run", "--allow-insecure")
-		if err != nil {
-			return err
-		}
-		return eventually(10*time.Second, func() error {
-			conn, err := net.Dial("unix", socket)
-			if err == nil {
-				conn.Close()
-			}
-			return err
-		})
-	}
-	s.signal = func(sig syscall.Signal) error { return runner.cmd.Process.Signal(sig) }
-	s.pid = func() (int, error) { return runner.cmd.Process.Pid, nil }
-	s.restart = func() error {
-		runner.kill()
-		return s.revive()
-	}
-	return s.revive()
-}
-
-// child is the runner that the double started itself.
-func (s *stack) child() (pid int, err error) {
-	var runner struct {
-		PID int `json:"pid"`
-	}
-	if err := getJSON(s.admin+"/double/runner", &runner); err != nil {
-		return 0, err
-	}
-	if runner.PID <= 1 {
-		return 0, fmt.Errorf("the double names no runner: pid %d", runner.PID)
-	}
-	return runner.PID, nil
-}
-
-func (s *stack) signalChild(sig syscall.Signal) error {
-	pid, err := s.child()
-	if err != nil {
-		return err
-	}
-	return syscall.Kill(pid, sig)
 }
 
 // startAround uses a gateway that runs already.
@@ -156,7 +117,7 @@ func (s *stack) startAround(gateway, admin string) error {
 	s.name, s.restarts = gateway, 3
 	s.gateway = strings.TrimSuffix(gateway, "/")
 	s.admin = strings.TrimSuffix(strings.TrimSuffix(admin, "/"), "/apisix/admin")
-	s.restart = restartCommand()
+	s.restart, s.reload = command("RESTART"), command("RELOAD")
 	issuerAt, upstreamAt := envOr("ISSUER", "http://127.0.0.1:9000"), envOr("UPSTREAM", "http://127.0.0.1:9001")
 	issuerHealth, issuerErr := health(issuerAt, "issuer")
 	_, upstreamErr := health(upstreamAt, "upstream")

@@ -128,6 +128,7 @@ func run(ctx context.Context, given map[string]string, stderr io.Writer) error {
 			drain, cancel := context.WithTimeout(context.Background(), drainTime)
 			defer cancel()
 			server.Shutdown(drain)
+			<-served // a server that had not begun to serve takes its socket away only now
 			logger.Info("stopped")
 			return nil
 		}

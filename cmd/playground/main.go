@@ -118,6 +118,7 @@ func gatewayCommand() *cobra.Command {
 	cmd.MarkFlagsOneRequired("socket", "cmd")
 	cmd.MarkFlagsMutuallyExclusive("socket", "cmd")
 	f.IntVar(&opt.Workers, "workers", 2, "worker processes to double")
+	f.DurationVar(&opt.KillAfter, "kill-after", time.Second, "from SIGTERM until --cmd's runner is killed, at a reload and at the end")
 	f.StringVar(&opt.AdminKey, "admin-key", "", "the X-API-KEY of the Admin API; none asked where empty")
 	return cmd
 }

@@ -9,12 +9,23 @@ import (
 
 const keyPrefix = "/apisix/routes/"
 
-// adminHandler is the part of the Admin API the double has, and
-// GET /double/runner, which tells the runner's process id.
+// adminHandler is the part of the Admin API the double has, and what is only
+// the double's: GET /double/runner tells the runner's process id,
+// POST /double/reload reloads, and GET /double/counts tells the Counts.
 func (g *Gateway) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /double/runner", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusOK, map[string]any{"pid": g.RunnerPID()})
+	})
+	mux.HandleFunc("POST /double/reload", func(w http.ResponseWriter, _ *http.Request) {
+		if err := g.Reload(); err != nil {
+			reply(w, http.StatusInternalServerError, map[string]any{"error_msg": err.Error()})
+			return
+		}
+		reply(w, http.StatusOK, map[string]any{"pid": g.RunnerPID()})
+	})
+	mux.HandleFunc("GET /double/counts", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, g.Counts())
 	})
 	mux.HandleFunc("PUT /apisix/admin/routes/{id}", g.keyed(g.putRoute))
 	mux.HandleFunc("GET /apisix/admin/routes/{id}", g.keyed(g.getRoute))
@@ -93,7 +104,7 @@ func (g *Gateway) deleteRoute(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"key": keyPrefix + id, "deleted": "1"})
 }
 
-func reply(w http.ResponseWriter, status int, body map[string]any) {
+func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)

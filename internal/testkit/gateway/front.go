@@ -30,11 +30,15 @@ type answer struct {
 }
 
 // serveConn answers the requests of one client connection, one after another.
-func (g *Gateway) serveConn(conn net.Conn) {
+func (g *Gateway) serveConn(c *client) {
+	conn := c.Conn
 	defer func() { _ = conn.Close() }()
 	r := bufio.NewReaderSize(conn, largeBuffer)
 	w := bufio.NewWriter(conn)
 	for {
+		if _, err := r.Peek(1); err != nil || !g.begin(c) {
+			return
+		}
 		req, err := readHead(r)
 		var refused badRequest
 		if errors.As(err, &refused) {
@@ -49,14 +53,17 @@ func (g *Gateway) serveConn(conn net.Conn) {
 		req.remote, _ = netip.ParseAddrPort(conn.RemoteAddr().String())
 		req.local, _ = netip.ParseAddrPort(conn.LocalAddr().String())
 		req.frame(r, conn)
-		given := g.handle(req)
+		given := g.handle(req, c.of.nextWorker())
 		drained := req.drain()
-		req.close = req.close || !drained
+		req.close = req.close || !drained || g.quitting(c)
 		if req.write(w, given) != nil {
 			return
 		}
 		if req.close {
 			lingerClose(conn)
+			return
+		}
+		if !g.rest(c) {
 			return
 		}
 	}

@@ -30,7 +30,12 @@ type Options struct {
 	AdminKey   string   // X-API-KEY of the Admin API; empty: none is asked for
 	// RespawnDelay is between a runner's exit and the next start, 3 s by default.
 	RespawnDelay time.Duration
-	Log          io.Writer // the double's log and Cmd's output; discarded by default
+	// KillAfter is between SIGTERM and the kill of a runner, 1 s by default.
+	KillAfter time.Duration
+	// Overlap is what passes at a reload between the new workers' start and the
+	// old ones' end. nginx sleeps 100 ms, and so does the default.
+	Overlap func()
+	Log     io.Writer // the double's log and Cmd's output; discarded by default
 }
 
 // Gateway is a running double.
@@ -43,16 +48,20 @@ type Gateway struct {
 	admin    net.Listener
 	log      *log.Logger
 	routes   routeTable
-	workers  []*worker
-	turn     atomic.Uint64
 	tokens   *sharedTokens
 	upstream upstreamPool
-	process  *process
+	node     atomic.Uint32 // the upstream's node that is next
+	counters counters
+	serving  sync.WaitGroup
 
-	mu      sync.Mutex
-	clients map[net.Conn]struct{}
-	closed  bool
-	serving sync.WaitGroup
+	reloading sync.Mutex // held through a reload
+
+	mu       sync.Mutex
+	current  *generation
+	next     *generation // while a reload has both serve
+	clients  map[*client]struct{}
+	accepted int
+	closed   bool
 }
 
 // Start begins to serve, and starts the runner where Cmd is set. A runner that
@@ -64,7 +73,7 @@ func Start(options Options) (*Gateway, error) {
 	g := &Gateway{
 		options: options,
 		tokens:  newSharedTokens(),
-		clients: map[net.Conn]struct{}{},
+		clients: map[*client]struct{}{},
 	}
 	if g.options.Workers <= 0 {
 		g.options.Workers = 2
@@ -72,14 +81,17 @@ func Start(options Options) (*Gateway, error) {
 	if g.options.RespawnDelay <= 0 {
 		g.options.RespawnDelay = 3 * time.Second
 	}
+	if g.options.KillAfter <= 0 {
+		g.options.KillAfter = time.Second
+	}
+	if g.options.Overlap == nil {
+		g.options.Overlap = func() { time.Sleep(100 * time.Millisecond) }
+	}
 	if g.options.Log == nil {
 		g.options.Log = io.Discard
 	}
 	g.log = log.New(g.options.Log, "gateway: ", 0)
 	g.routes.log = g.log
-	for id := range g.options.Workers {
-		g.workers = append(g.workers, &worker{id: uint32(id), gateway: g, tokens: map[string]cachedToken{}})
-	}
 	if err := g.start(); err != nil {
 		_ = g.Close()
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -97,11 +109,13 @@ func (g *Gateway) start() (err error) {
 	if g.admin, err = listen(g.options.AdminAddr); err != nil {
 		return err
 	}
-	if len(g.options.Cmd) > 0 {
-		if g.process, err = g.startProcess(); err != nil {
-			return err
-		}
+	first, err := g.newGeneration()
+	if err != nil {
+		return err
 	}
+	g.mu.Lock()
+	g.current = first
+	g.mu.Unlock()
 	g.adminSrv = &http.Server{Handler: g.adminHandler(), ReadHeaderTimeout: time.Minute}
 	g.serving.Go(func() { _ = g.adminSrv.Serve(g.admin) })
 	g.serving.Go(g.accept)
@@ -136,36 +150,16 @@ func (g *Gateway) accept() {
 		if err != nil {
 			return
 		}
-		if !g.remember(conn) {
+		c, open := g.remember(conn)
+		if !open {
 			_ = conn.Close()
 			return
 		}
 		g.serving.Go(func() {
-			defer g.forget(conn)
-			g.serveConn(conn)
+			defer g.forget(c)
+			g.serveConn(c)
 		})
 	}
-}
-
-func (g *Gateway) remember(conn net.Conn) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.closed {
-		g.clients[conn] = struct{}{}
-	}
-	return !g.closed
-}
-
-func (g *Gateway) forget(conn net.Conn) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.clients, conn)
-}
-
-// nextWorker spreads requests, not connections, so that one client's requests
-// meet every worker's tokens.
-func (g *Gateway) nextWorker() *worker {
-	return g.workers[g.turn.Add(1)%uint64(len(g.workers))]
 }
 
 // URL is where clients connect, without a trailing slash.
@@ -174,22 +168,27 @@ func (g *Gateway) URL() string { return "http://" + g.front.Addr().String() }
 // AdminURL is where the Admin API listens, without a trailing slash.
 func (g *Gateway) AdminURL() string { return "http://" + g.admin.Addr().String() }
 
-// RunnerPID is the process started by Cmd, or 0 while there is none.
+// RunnerPID is the process started by Cmd, during a reload the newer one, or 0
+// while there is none.
 func (g *Gateway) RunnerPID() int {
-	if g.process == nil {
-		return 0
+	serving := g.generations()
+	if newest := serving[len(serving)-1]; newest.agent != nil {
+		return newest.agent.runningPID()
 	}
-	return g.process.runningPID()
+	return 0
 }
 
-// Close ends the runner it started (SIGTERM, a kill after 1 s), every
+// Close ends the runner it started (SIGTERM, a kill after KillAfter), every
 // connection, and waits for what it started.
 func (g *Gateway) Close() error {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
 	g.mu.Lock()
 	g.closed = true
-	for conn := range g.clients {
-		_ = conn.Close()
+	for c := range g.clients {
+		_ = c.Close()
 	}
+	last := g.current
 	g.mu.Unlock()
 	var err error
 	if g.front != nil {
@@ -200,17 +199,11 @@ func (g *Gateway) Close() error {
 	} else if g.admin != nil {
 		_ = g.admin.Close()
 	}
-	if g.process != nil {
-		g.process.stop()
-	}
-	for _, w := range g.workers {
-		w.closeConns()
+	if last != nil {
+		last.end()
 	}
 	g.upstream.close()
 	g.serving.Wait()
-	for _, w := range g.workers {
-		w.closeConns()
-	}
 	if g.tempDir != "" {
 		_ = os.RemoveAll(g.tempDir)
 	}

@@ -6,18 +6,22 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 const (
 	tokenSeconds = 3600
-	killAfter    = time.Second
+	waitDelay    = time.Second
+	lookEvery    = time.Millisecond
 )
 
-// process keeps the runner of ext-plugin.cmd alive.
+// process keeps the runner of ext-plugin.cmd alive, as a privileged agent does.
 type process struct {
 	gateway *Gateway
+	before  os.FileInfo // what was at the socket's path before the agent
+	seen    atomic.Bool // its runner's socket was there
 	done    chan struct{}
 	ended   chan struct{}
 	once    sync.Once
@@ -27,11 +31,12 @@ type process struct {
 }
 
 func (g *Gateway) startProcess() (*process, error) {
-	p := &process{gateway: g, done: make(chan struct{}), ended: make(chan struct{})}
+	p := &process{gateway: g, before: g.atSocket(), done: make(chan struct{}), ended: make(chan struct{})}
 	if err := p.spawn(); err != nil {
 		return nil, err
 	}
 	go p.watch()
+	g.serving.Go(p.look)
 	return p, nil
 }
 
@@ -44,7 +49,7 @@ func (p *process) spawn() error {
 		"APISIX_CONF_EXPIRE_TIME=" + strconv.Itoa(tokenSeconds),
 	}
 	cmd.Stdout, cmd.Stderr = p.gateway.options.Log, p.gateway.options.Log
-	cmd.WaitDelay = killAfter
+	cmd.WaitDelay = waitDelay
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the runner: %w", err)
 	}
@@ -54,7 +59,33 @@ func (p *process) spawn() error {
 	return nil
 }
 
-// watch notices an exit, drops every token and starts the runner again.
+// look waits until the runner listened.
+func (p *process) look() {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for !p.listened() {
+		select {
+		case <-p.done:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// listened reports whether the path led to another socket since the agent's
+// start than before it.
+func (p *process) listened() bool {
+	if now := p.gateway.atSocket(); now != nil {
+		// A file's number may be used again, at another time.
+		if p.before == nil || !os.SameFile(p.before, now) || !p.before.ModTime().Equal(now.ModTime()) {
+			p.seen.Store(true)
+		}
+	}
+	return p.seen.Load()
+}
+
+// watch notices an exit, drops every token and starts the runner again. An
+// agent that was told to quit does neither: the tokens in shared memory stay.
 func (p *process) watch() {
 	defer close(p.ended)
 	for {
@@ -62,7 +93,13 @@ func (p *process) watch() {
 		p.mu.Lock()
 		p.running.Process = nil
 		p.mu.Unlock()
+		select {
+		case <-p.done:
+			return
+		default:
+		}
 		p.gateway.flushEveryToken()
+		p.gateway.counters.add(func(c *Counts) { c.RunnerExits++ })
 		p.gateway.log.Printf("the runner exited (%v), starting it again in %v", err, p.gateway.options.RespawnDelay)
 		for {
 			select {
@@ -102,8 +139,9 @@ func (p *process) stop() {
 	select {
 	case <-p.ended:
 		return
-	case <-time.After(killAfter):
+	case <-time.After(p.gateway.options.KillAfter):
 	}
+	p.gateway.counters.add(func(c *Counts) { c.RunnerKills++ })
 	p.signal(syscall.SIGKILL)
 	<-p.ended
 }

@@ -35,6 +35,7 @@ func (w *worker) communicate(req *request, block *extPlugin, key string) *answer
 		w.flush()
 	}
 	w.gateway.log.Printf("ext-plugin: %v", err)
+	w.gateway.lost(err)
 	if block.AllowDegradation {
 		w.gateway.log.Print("Plugin Runner is wrong, allow degradation")
 		return nil

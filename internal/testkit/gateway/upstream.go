@@ -21,17 +21,16 @@ var notForwarded = map[string]bool{
 	"content-length": true, "x-real-ip": true, "x-forwarded-for": true,
 }
 
-// handle takes a request through its route's plugins to the upstream.
-func (g *Gateway) handle(req *request) answer {
+// handle takes a worker's request through its route's plugins to the upstream.
+func (g *Gateway) handle(req *request, w *worker) answer {
 	req.forwarded()
 	r := g.routes.match(req)
 	if r == nil {
 		return answer{status: 404, body: []byte(`{"error_msg":"404 Route Not Found"}` + "\n")}
 	}
-	w := g.nextWorker()
 	node := ""
 	if r.Upstream != nil && len(r.Upstream.nodes) > 0 {
-		node = r.Upstream.nodes[int(g.turn.Load())%len(r.Upstream.nodes)]
+		node = r.Upstream.nodes[int(g.node.Add(1))%len(r.Upstream.nodes)]
 	}
 	req.upstreamHost, _ = req.headers.get("Host")
 	given := g.inChain(w, r, req, node)

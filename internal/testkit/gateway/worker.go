@@ -62,7 +62,11 @@ func (s *sharedTokens) flush() {
 type runnerConn struct {
 	net.Conn
 	r     *bufio.Reader
-	since time.Time // when it became idle
+	since time.Time // when it became idle; zero before it ever was
+	// unread says that a reset would mean that the peer has not read what was
+	// sent: the kernel resets a Unix socket that is closed with something in it,
+	// and ends one in which nothing is left.
+	unread bool
 }
 
 // worker is one nginx worker: its own tokens and its own idle connections.
@@ -79,8 +83,10 @@ type worker struct {
 
 func (g *Gateway) flushEveryToken() {
 	g.tokens.flush()
-	for _, w := range g.workers {
-		w.flush()
+	for _, m := range g.generations() {
+		for _, w := range m.workers {
+			w.flush()
+		}
 	}
 }
 
@@ -110,9 +116,10 @@ func (w *worker) connect() (*runnerConn, error) {
 		}
 		_ = conn.Close()
 	}
+	tooEarly := w.gateway.awaited() // before, so that no runner is blamed too early
 	conn, err := net.DialTimeout("unix", w.gateway.socket, connectTimeout)
 	if err != nil {
-		return nil, fmt.Errorf("failed to connect to the runner: %w", err)
+		return nil, noRunnerError{tooEarly, err}
 	}
 	return &runnerConn{Conn: conn, r: bufio.NewReader(conn)}, nil
 }
@@ -145,14 +152,17 @@ func (w *worker) keep(conn *runnerConn) {
 	}
 }
 
-func (w *worker) closeConns() {
+// closeConns closes the idle connections, and from then on keeps none.
+func (w *worker) closeConns() (closed int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
+	closed = len(w.idle)
 	for _, conn := range w.idle {
 		_ = conn.Close()
 	}
 	w.idle = nil
+	return closed
 }
 
 func (c *runnerConn) quiet() bool { return quiet(c.Conn, c.r) }
@@ -180,13 +190,30 @@ func quiet(conn net.Conn, r *bufio.Reader) bool {
 
 func (c *runnerConn) send(t a6.Type, payload []byte) error {
 	_ = c.SetWriteDeadline(time.Now().Add(callTimeout))
-	return a6.WriteFrame(c.Conn, t, payload)
+	frame, err := a6.AppendFrame(nil, t, payload)
+	if err != nil {
+		return err
+	}
+	n, err := c.Write(frame)
+	if n == 0 && errors.Is(err, syscall.EPIPE) && c.opens(t) {
+		return errors.Join(errStale, err)
+	}
+	c.unread = c.opens(t)
+	return err
 }
+
+// opens reports whether a frame opens an exchange on a connection that was kept
+// for it.
+func (c *runnerConn) opens(t a6.Type) bool { return t != a6.ExtraInfo && !c.since.IsZero() }
 
 // receive returns the next frame's payload. A frame of type Error is an error.
 func (c *runnerConn) receive() (a6.Type, []byte, error) {
 	_ = c.SetReadDeadline(time.Now().Add(callTimeout))
 	t, payload, err := a6.ReadFrame(c.r, nil)
+	if c.unread && errors.Is(err, syscall.ECONNRESET) {
+		err = errors.Join(errStale, err)
+	}
+	c.unread = false
 	if err != nil {
 		return 0, nil, fmt.Errorf("failed to receive from the runner: %w", err)
 	}
