@@ -36,6 +36,7 @@ type conn struct {
 	stream stream
 	stripe int
 	broken bool        // the stream cannot be trusted any more
+	atOnce bool        // the last frame was answered without waiting
 	busy   atomic.Bool // in the middle of an exchange
 	*workspace
 }
@@ -101,7 +102,8 @@ func (c *conn) exchange() bool {
 	c.in = payload
 	c.busy.Store(true)
 	defer c.busy.Store(false)
-	if !c.open(t, payload) {
+	c.atOnce = c.open(t, payload) || c.now()
+	if !c.atOnce {
 		c.finish()
 	}
 	return c.flush()

@@ -1,8 +1,8 @@
 package runner
 
 import (
-	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +24,13 @@ type descriptor struct {
 	readBy, writeBy time.Time
 
 	opened bool // a frame was opened before the connection left
+	visits int  // to a goroutine, one after the other
 }
+
+// settleAfter is after how many visits, without a frame in between that the
+// loop could answer, a connection stays with a goroutine: to hand each frame
+// over costs more than the loop saves.
+const settleAfter = 4
 
 // ready reads a connection once, and answers what can be answered at once.
 func (l *loop) ready(d *descriptor) {
@@ -76,6 +82,7 @@ func (l *loop) answer(d *descriptor) {
 		l.leave(d, false)
 		return
 	}
+	d.visits = 0
 	ends := c.ends || l.server.draining.Load()
 	c.workspace = nil
 	if l.work.grown() {
@@ -89,7 +96,7 @@ func (l *loop) answer(d *descriptor) {
 // send writes once, and reports whether that was all.
 func (l *loop) send(d *descriptor) bool {
 	c := d.conn
-	n, err := unix.Write(d.fd, c.out)
+	n, err := syscall.Write(d.fd, c.out)
 	if err != nil {
 		n = 0 // whatever it is, the goroutine meets it again
 	}
@@ -100,6 +107,7 @@ func (l *loop) send(d *descriptor) bool {
 // leave hands a connection, with the loop's workspace, to a goroutine.
 func (l *loop) leave(d *descriptor, opened bool) {
 	d.opened, d.conn.peer = opened, d.conn
+	d.visits++
 	l.mu.Lock()
 	d.away = true
 	err := l.unwatch(d.fd)
@@ -111,20 +119,57 @@ func (l *loop) leave(d *descriptor, opened bool) {
 	l.server.served.Go(d.serve)
 }
 
-// serve is one visit to a goroutine: it answers everything that was read, and
+// serve is a visit to a goroutine: it answers everything that was read, and
 // waits for whatever is missing.
 func (d *descriptor) serve() {
 	c := d.conn
-	if d.answerAll() && !c.server.draining.Load() {
-		c.detach()
+	more := d.answerAll()
+	c.detach()
+	if more && d.visits >= settleAfter {
+		more = d.stay()
+	}
+	if more && !c.server.draining.Load() {
 		err := d.comeBack()
 		if err == nil {
 			return
 		}
 		c.server.log.Error("a connection could not go back to its event loop and was closed", "error", err.Error())
 	}
-	c.detach()
 	c.server.end(c)
+}
+
+// stay serves the connection until a frame comes that the loop could have
+// answered.
+func (d *descriptor) stay() (more bool) {
+	c := d.conn
+	if d.file == nil {
+		if err := d.wait(); err != nil {
+			c.ended(err)
+			return false
+		}
+	}
+	c.watched(d.file)
+	defer func() {
+		c.detach()
+		c.stream = stream{fd: -1}
+	}()
+	for !c.server.draining.Load() {
+		if err := c.await(); err != nil {
+			c.ended(err)
+			return false
+		}
+		if !c.exchange() {
+			return false
+		}
+		if c.r.Buffered() > 0 {
+			continue
+		}
+		if c.atOnce {
+			return true
+		}
+		c.detach()
+	}
+	return false
 }
 
 func (d *descriptor) answerAll() bool {
@@ -169,119 +214,4 @@ func (d *descriptor) comeBack() error {
 		l.wake()
 	}
 	return nil
-}
-
-// wait makes the descriptor a file, which Go's poller watches.
-func (d *descriptor) wait() error {
-	d.loop.mu.Lock()
-	defer d.loop.mu.Unlock()
-	d.file = os.NewFile(uintptr(d.fd), "apisix")
-	if err := d.file.SetReadDeadline(d.readBy); err != nil {
-		return err
-	}
-	return d.file.SetWriteDeadline(d.writeBy)
-}
-
-// unwait makes the file a bare descriptor again.
-func (d *descriptor) unwait() error {
-	if d.file == nil {
-		return nil
-	}
-	fd, err := unix.FcntlInt(uintptr(d.fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	_ = d.file.Close() // what was written is written
-	d.fd, d.file = fd, nil
-	return nil
-}
-
-// Read implements io.Reader. It waits.
-func (d *descriptor) Read(p []byte) (int, error) {
-	if d.file == nil {
-		switch n, err := unix.Read(d.fd, p); {
-		case err == nil && n == 0:
-			return 0, io.EOF
-		case err == nil:
-			return n, nil
-		case err != unix.EAGAIN && err != unix.EINTR:
-			return 0, err
-		}
-		if err := d.wait(); err != nil {
-			return 0, err
-		}
-	}
-	return d.file.Read(p)
-}
-
-// Write implements io.Writer. It waits.
-func (d *descriptor) Write(p []byte) (sent int, err error) {
-	if d.file == nil {
-		switch n, err := unix.Write(d.fd, p); {
-		case err == nil && n == len(p):
-			return n, nil
-		case err == nil:
-			sent, p = n, p[n:]
-		case err != unix.EAGAIN && err != unix.EINTR:
-			return 0, err
-		}
-		if err := d.wait(); err != nil {
-			return sent, err
-		}
-	}
-	n, err := d.file.Write(p)
-	return sent + n, err
-}
-
-// SetReadDeadline bounds waiting.
-func (d *descriptor) SetReadDeadline(at time.Time) error {
-	d.loop.mu.Lock()
-	defer d.loop.mu.Unlock()
-	d.readBy = at
-	if d.file == nil {
-		return nil
-	}
-	return d.file.SetReadDeadline(at)
-}
-
-// SetWriteDeadline bounds waiting.
-func (d *descriptor) SetWriteDeadline(at time.Time) error {
-	d.loop.mu.Lock()
-	defer d.loop.mu.Unlock()
-	d.writeBy = at
-	if d.file == nil {
-		return nil
-	}
-	return d.file.SetWriteDeadline(at)
-}
-
-// Close implements io.Closer, for the one whose the connection is.
-func (d *descriptor) Close() error {
-	l := d.loop
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if d.closed {
-		return nil
-	}
-	d.closed = true
-	if d.slot >= 0 {
-		l.slots[d.slot] = nil
-		l.free = append(l.free, d.slot)
-	}
-	if l.server.draining.Load() {
-		l.wake()
-	}
-	if d.file != nil {
-		return d.file.Close()
-	}
-	return unix.Close(d.fd)
-}
-
-// cut ends the connection for whoever uses it.
-func (d *descriptor) cut() {
-	d.loop.mu.Lock()
-	defer d.loop.mu.Unlock()
-	if !d.closed {
-		_ = unix.Shutdown(d.fd, unix.SHUT_RDWR) // gone already, else
-	}
 }

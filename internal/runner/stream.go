@@ -2,7 +2,6 @@ package runner
 
 import (
 	"io"
-	"net"
 	"syscall"
 	"time"
 )
@@ -20,8 +19,8 @@ type stream struct {
 }
 
 // watched says that Go's own poller watches the connection.
-func (c *conn) watched(nc net.Conn) {
-	if sc, ok := nc.(syscall.Conn); ok {
+func (c *conn) watched(carrier transport) {
+	if sc, ok := carrier.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
 			c.stream.raw, c.stream.tryRead, c.stream.tryWrite = raw, c.peek, c.push
 		}
