@@ -95,6 +95,7 @@ func run(ctx context.Context, given map[string]string, stderr io.Writer) error {
 	server, err := runner.New(runner.Options{
 		Plugins:  []plugin.Plugin{p},
 		MaxConfs: s.maxConfs, MaxConfBytes: int64(s.maxConfsSize), MaxConnections: s.maxConnections,
+		Loops:    s.loops,
 		ConfTTL:  time.Duration(float64(s.confTTL) * keepFactor),
 		TokenKey: key,
 		Logger:   logger,

@@ -36,6 +36,7 @@ type settings struct {
 	maxConfs       int
 	maxConfsSize   size
 	maxConnections int
+	loops          int
 	logLevel       string
 	logFormat      string
 	allowInsecure  bool
@@ -92,6 +93,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	s.maxConfsSize = runner.DefaultMaxConfBytes
 	f.Var(&s.maxConfsSize, "max-confs-size", "how many bytes of configurations are kept")
 	f.IntVar(&s.maxConnections, "max-connections", runner.DefaultMaxConnections, "how many connections are served at a time; one more is closed")
+	f.IntVar(&s.loops, "loops", 1, "how many event loops serve the connections, on Linux; 0 is a goroutine for each connection")
 	f.Var(&s.confTTL, "conf-ttl", "how long APISIX keeps a configuration token (default $APISIX_CONF_EXPIRE_TIME, or 1h)")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "json", "json or console")
@@ -183,7 +185,10 @@ func (s *settings) known(file string, values map[string]string) error {
 }
 
 // The most of what is counted that makes any sense.
-const maxCount = 10_000_000
+const (
+	maxCount = 10_000_000
+	maxLoops = 64
+)
 
 func (s *settings) inRange() error {
 	for _, n := range []struct {
@@ -193,6 +198,9 @@ func (s *settings) inRange() error {
 		if n.value < 1 || n.value > maxCount {
 			return badInput("--%s %d: want a number from 1 to %d", n.flag, n.value, maxCount)
 		}
+	}
+	if s.loops < 0 || s.loops > maxLoops {
+		return badInput("--loops %d: want a number from 0 to %d", s.loops, maxLoops)
 	}
 	if s.maxConfsSize < 1<<20 {
 		return badInput("--max-confs-size %s: want at least 1MiB, the longest configuration", s.maxConfsSize.String())

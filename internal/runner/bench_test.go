@@ -38,7 +38,7 @@ func typical(token uint32) []byte {
 func BenchmarkExchange(b *testing.B) {
 	for _, name := range []string{"nothing", "one-edit"} {
 		b.Run(name, func(b *testing.B) {
-			path, _ := start(b, runner.Options{Plugins: bothPlugins()})
+			path, _ := drivers[0].start(b, runner.Options{Plugins: bothPlugins()})
 			c := dial(b, path)
 			frame := typical(c.prepare("r", entry(name, "")))
 			x := newExchanger(c.Conn)

@@ -36,57 +36,59 @@ const idlePerConnection = 24 << 10
 // TestConnectionsAtRestKeepNextToNothing sends one large frame of each kind on
 // every connection. IDLE_CONNECTIONS=1000 takes the figure in full.
 func TestConnectionsAtRestKeepNextToNothing(t *testing.T) {
-	connections := 20
-	if n, err := strconv.Atoi(os.Getenv("IDLE_CONNECTIONS")); err == nil {
-		connections = n
-	}
-	path, _ := start(t, only(&filter{name: "p", run: func(x exchange) {
-		x.r.Header().Get("x-token")
-		if x.conf == "refuses" {
-			x.w.WriteHeader(401)
+	onEachDriver(t, func(t *testing.T, d driver) {
+		connections := 20
+		if n, err := strconv.Atoi(os.Getenv("IDLE_CONNECTIONS")); err == nil {
+			connections = n
 		}
-	}}))
-	var tokens []a6.Entry
-	for n := range 900 {
-		tokens = append(tokens, entry(fmt.Sprint("x-token-", n), fmt.Sprint(strings.Repeat("j", 800), n)))
-	}
-	for _, tt := range []struct {
-		name, conf string
-		headers    []a6.Entry
-	}{
-		{"a frame of 16 MiB", "", []a6.Entry{entry("x-big", strings.Repeat("b", a6.MaxPayload-1024))}},
-		{"65,000 headers", "", manyHeaders(65_000)},
-		{"900 junk tokens", "refuses", tokens},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			all := make([]*client, connections)
-			r := get(tt.headers...)
-			for i := range all {
-				all[i] = dial(t, path)
-				r.ConfToken = all[i].prepare("r", entry("p", tt.conf))
+		path, _ := d.start(t, only(&filter{name: "p", run: func(x exchange) {
+			x.r.Header().Get("x-token")
+			if x.conf == "refuses" {
+				x.w.WriteHeader(401)
 			}
-			payload, err := a6.EncodeRequest(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			before := heap()
-			for _, c := range all {
-				c.exchange(a6.HTTPReqCall, payload)
-			}
-			hangs := time.Now().Add(time.Minute)
-			for { // the runner may still be busy putting the memory away
-				grown := heap() - before
-				if grown <= int64(connections)*idlePerConnection {
-					t.Logf("%d connections at rest: %d bytes more than before", connections, grown)
-					break
+		}}))
+		var tokens []a6.Entry
+		for n := range 900 {
+			tokens = append(tokens, entry(fmt.Sprint("x-token-", n), fmt.Sprint(strings.Repeat("j", 800), n)))
+		}
+		for _, tt := range []struct {
+			name, conf string
+			headers    []a6.Entry
+		}{
+			{"a frame of 16 MiB", "", []a6.Entry{entry("x-big", strings.Repeat("b", a6.MaxPayload-1024))}},
+			{"65,000 headers", "", manyHeaders(65_000)},
+			{"900 junk tokens", "refuses", tokens},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				all := make([]*client, connections)
+				r := get(tt.headers...)
+				for i := range all {
+					all[i] = dial(t, path)
+					r.ConfToken = all[i].prepare("r", entry("p", tt.conf))
 				}
-				if time.Now().After(hangs) {
-					t.Fatalf("%d connections at rest keep %d bytes", connections, grown)
+				payload, err := a6.EncodeRequest(r)
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			runtime.KeepAlive(payload)
-		})
-	}
+				before := heap()
+				for _, c := range all {
+					c.exchange(a6.HTTPReqCall, payload)
+				}
+				hangs := time.Now().Add(time.Minute)
+				for { // the runner may still be busy putting the memory away
+					grown := heap() - before
+					if grown <= int64(connections)*idlePerConnection {
+						t.Logf("%d connections at rest: %d bytes more than before", connections, grown)
+						break
+					}
+					if time.Now().After(hangs) {
+						t.Fatalf("%d connections at rest keep %d bytes", connections, grown)
+					}
+				}
+				runtime.KeepAlive(payload)
+			})
+		}
+	})
 }
 
 func manyHeaders(n int) (all []a6.Entry) {
@@ -97,40 +99,44 @@ func manyHeaders(n int) (all []a6.Entry) {
 }
 
 func TestRefusedTokensAreNotKept(t *testing.T) {
-	var given []string
-	path, _ := start(t, only(&filter{name: "p", run: func(x exchange) {
-		given = append(given, x.r.Header().Get("x-token"))
-		x.w.WriteHeader(401)
-	}}))
-	c := dial(t, path)
-	for range 3 {
-		c.route("p", "", get(entry("x-token", "junk")))
-	}
-	for i := range given {
-		for j := range given[:i] {
-			if unsafe.StringData(given[i]) == unsafe.StringData(given[j]) {
-				t.Error("a refused token is given out again from memory")
+	onEachDriver(t, func(t *testing.T, d driver) {
+		var given []string
+		path, _ := d.start(t, only(&filter{name: "p", run: func(x exchange) {
+			given = append(given, x.r.Header().Get("x-token"))
+			x.w.WriteHeader(401)
+		}}))
+		c := dial(t, path)
+		for range 3 {
+			c.route("p", "", get(entry("x-token", "junk")))
+		}
+		for i := range given {
+			for j := range given[:i] {
+				if unsafe.StringData(given[i]) == unsafe.StringData(given[j]) {
+					t.Error("a refused token is given out again from memory")
+				}
 			}
 		}
-	}
+	})
 }
 
 func TestConnectionsBeyondTheLimitAreRefusedCountedAndLogged(t *testing.T) {
-	lines, logger := logged()
-	opt := only(&filter{name: "p", run: func(exchange) {}})
-	opt.MaxConnections, opt.Logger = 2, logger
-	path, s := start(t, opt)
-	first, second := dial(t, path), dial(t, path)
-	first.route("p", "", get())
-	second.route("p", "", get())
-	if _, err := dial(t, path).r.ReadByte(); err == nil {
-		t.Error("a third connection is served")
-	}
-	lines.wait(t, "connections are refused")
-	if n := s.Stats().ConnectionsRefused; n != 1 {
-		t.Errorf("%d refused connections are counted", n)
-	}
-	first.route("p", "", get()) // the others are served on
+	onEachDriver(t, func(t *testing.T, d driver) {
+		lines, logger := logged()
+		opt := only(&filter{name: "p", run: func(exchange) {}})
+		opt.MaxConnections, opt.Logger = 2, logger
+		path, s := d.start(t, opt)
+		first, second := dial(t, path), dial(t, path)
+		first.route("p", "", get())
+		second.route("p", "", get())
+		if _, err := dial(t, path).r.ReadByte(); err == nil {
+			t.Error("a third connection is served")
+		}
+		lines.wait(t, "connections are refused")
+		if n := s.Stats().ConnectionsRefused; n != 1 {
+			t.Errorf("%d refused connections are counted", n)
+		}
+		first.route("p", "", get()) // the others are served on
+	})
 }
 
 // pipes is a listener in memory.

@@ -20,12 +20,12 @@ import (
 const hangGuard = 5 * time.Minute
 
 // start serves plugins on a socket of its own.
-func start(t testing.TB, opt runner.Options) (path string, s *runner.Server) {
+func (d driver) start(t testing.TB, opt runner.Options) (path string, s *runner.Server) {
 	t.Helper()
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	s, err := runner.New(opt)
+	s, err := runner.New(d.options(opt))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,4 +157,5 @@ type filter struct {
 	name  string
 	parse func([]byte) (any, error)
 	run   func(exchange)
+	waits bool // it asks APISIX, or waits for the test
 }

@@ -76,8 +76,8 @@ func (s *confStore) shard(token uint32) *atomic.Pointer[map[uint32]*kept] {
 	return &s.shards[token%uint32(len(s.shards))]
 }
 
-// lookup is the configuration of a token, or nil.
-func (s *confStore) lookup(token uint32) *conf {
+// find is what is kept for a token, or nil. It starts a reading that is due.
+func (s *confStore) find(token uint32) *kept {
 	shard := s.shard(token).Load()
 	if shard == nil {
 		return nil
@@ -91,6 +91,11 @@ func (s *confStore) lookup(token uint32) *conf {
 	if at := k.retryAt.Load(); at != 0 && now.UnixNano() >= at && k.retryAt.CompareAndSwap(at, 0) {
 		go s.read(k)
 	}
+	return k
+}
+
+// wait is the configuration, once it was read.
+func (k *kept) wait() *conf {
 	if c := k.conf.Load(); c != nil {
 		return c
 	}
@@ -123,6 +128,22 @@ func (s *confStore) prepare(route string, entries []a6.Entry) uint32 {
 	}
 	<-k.ready
 	return k.token
+}
+
+// known is the token of a configuration that was read already. It does not
+// wait for anybody who changes what is kept: then nothing is known.
+func (s *confStore) known(entries []a6.Entry) (token uint32, known bool) {
+	d, _ := s.digestOf(entries)
+	if !s.mu.TryLock() {
+		return 0, false
+	}
+	defer s.mu.Unlock()
+	k := s.byDigest[d]
+	if k == nil || k.conf.Load() == nil {
+		return 0, false
+	}
+	k.touch(time.Now())
+	return k.token, true
 }
 
 func (s *confStore) enter(route string, entries []a6.Entry) (k *kept, isNew bool) {

@@ -51,20 +51,22 @@ func TestConfigurationsThatNobodyUsesAreDropped(t *testing.T) {
 }
 
 func TestConfigurationsAreBoundedInBytes(t *testing.T) {
-	opt := only(&filter{name: "p", run: func(exchange) {}})
-	opt.MaxConfBytes = 10_000
-	path, s := start(t, opt)
-	c := dial(t, path)
-	last := uint32(0)
-	for n := range 100 {
-		last = c.prepare(fmt.Sprint(n), entry("p", fmt.Sprint(n, strings.Repeat(" ", 1000))))
-	}
-	if bytes := s.Stats().ConfigurationBytes; bytes > 10_000 || !c.knows(last) {
-		t.Errorf("%d bytes are kept", bytes)
-	}
-	if huge := c.prepare("huge", entry("p", strings.Repeat(" ", 20_000))); !c.knows(huge) {
-		t.Error("one configuration beyond the bound is not served")
-	}
+	onEachDriver(t, func(t *testing.T, d driver) {
+		opt := only(&filter{name: "p", run: func(exchange) {}})
+		opt.MaxConfBytes = 10_000
+		path, s := d.start(t, opt)
+		c := dial(t, path)
+		last := uint32(0)
+		for n := range 100 {
+			last = c.prepare(fmt.Sprint(n), entry("p", fmt.Sprint(n, strings.Repeat(" ", 1000))))
+		}
+		if bytes := s.Stats().ConfigurationBytes; bytes > 10_000 || !c.knows(last) {
+			t.Errorf("%d bytes are kept", bytes)
+		}
+		if huge := c.prepare("huge", entry("p", strings.Repeat(" ", 20_000))); !c.knows(huge) {
+			t.Error("one configuration beyond the bound is not served")
+		}
+	})
 }
 
 // waiting is a policy that could not be made yet.

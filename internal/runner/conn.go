@@ -6,8 +6,9 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"github.com/apache/apisix-go-plugin-runner/pkg/common"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
 )
@@ -20,22 +21,28 @@ const (
 	writeTimeout = 60 * time.Second
 )
 
+// transport is what carries a connection's bytes.
+type transport interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
 // conn is one connection of an APISIX worker: one exchange at a time. It has a
 // workspace only from the first byte of a frame on.
 type conn struct {
 	server *Server
-	net    net.Conn
+	net    transport
 	stream stream
 	stripe int
 	broken bool        // the stream cannot be trusted any more
+	atOnce bool        // the last frame was answered without waiting
 	busy   atomic.Bool // in the middle of an exchange
 	*workspace
 }
 
-func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{server: s, net: nc, stripe: nextStripe()}
-	c.stream.init(c, nc)
-	return c
+func newConn(s *Server, carrier transport) *conn {
+	return &conn{server: s, net: carrier, stripe: nextStripe(), stream: stream{fd: -1}}
 }
 
 // drain gives the connection the grace of a shutdown, or, in the middle of an
@@ -48,6 +55,22 @@ func (c *conn) drain() {
 	_ = c.net.SetReadDeadline(time.Now().Add(drainGrace))
 }
 
+// busyLoop is APISIX to a plugin that asks although it said that it would not:
+// the loop does not wait for an answer.
+type busyLoop struct{}
+
+func (busyLoop) ask(a6.Question) ([]byte, error) { return nil, common.ErrConnClosed }
+
+// cut ends the connection for whoever uses it.
+func (c *conn) cut() {
+	if shared, ok := c.net.(interface{ cut() }); ok {
+		shared.cut()
+		return
+	}
+	c.net.Close()
+}
+
+// serve is the driver with a goroutine per connection.
 func (c *conn) serve() {
 	defer c.detach()
 	for {
@@ -58,17 +81,7 @@ func (c *conn) serve() {
 			c.ended(err)
 			return
 		}
-		t, payload, err := c.read(c.in)
-		if err != nil {
-			c.server.counters.frameErrors.Add(1)
-			c.ended(err)
-			return
-		}
-		c.in = payload
-		c.busy.Store(true)
-		more := c.exchange(t, payload)
-		c.busy.Store(false)
-		if !more || c.server.draining.Load() {
+		if !c.exchange() || c.server.draining.Load() {
 			return
 		}
 		// Without a descriptor the wait needs a workspace, so that giving it
@@ -79,6 +92,43 @@ func (c *conn) serve() {
 	}
 }
 
+// exchange reads a frame and answers it, however long that takes, and reports
+// whether the connection may go on.
+func (c *conn) exchange() bool {
+	t, payload, err := c.read(c.in)
+	if err != nil {
+		c.server.counters.frameErrors.Add(1)
+		c.ended(err)
+		return false
+	}
+	c.in = payload
+	c.busy.Store(true)
+	defer c.busy.Store(false)
+	c.atOnce = c.open(t, payload) || c.now()
+	if !c.atOnce {
+		c.finish()
+	}
+	return c.flush()
+}
+
+// flush sends the answers that there are, and reports whether the connection
+// may go on.
+func (c *conn) flush() bool {
+	if c.broken {
+		return false
+	}
+	if len(c.out) == 0 {
+		return !c.ends
+	}
+	err := c.write(c.out)
+	c.out = c.out[:0]
+	if err != nil {
+		c.ended(err)
+		return false
+	}
+	return !c.ends
+}
+
 // read reads a frame. Once it began, the rest has to follow.
 func (c *conn) read(buf []byte) (a6.Type, []byte, error) {
 	if _, err := c.r.Peek(1); err != nil {
@@ -86,8 +136,11 @@ func (c *conn) read(buf []byte) (a6.Type, []byte, error) {
 	}
 	late := !c.whole()
 	if late {
-		if err := c.net.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
+		if err := c.net.SetReadDeadline(time.Now().Add(c.server.frameTimeout)); err != nil {
 			return 0, nil, err
+		}
+		if c.server.draining.Load() {
+			c.drain()
 		}
 	}
 	t, size, err := a6.ReadHeader(c.r)
@@ -112,6 +165,31 @@ func (c *conn) whole() bool {
 	return err == nil && n-head >= int(b[1])<<16|int(b[2])<<8|int(b[3])
 }
 
+// ask implements peer: it puts a question to APISIX in the middle of an exchange. The request in
+// view stays as it is: the answer has memory of its own.
+func (c *conn) ask(q a6.Question) ([]byte, error) {
+	if c.broken {
+		return nil, common.ErrConnClosed
+	}
+	c.broken = true // unless all of this goes well
+	if err := a6.WriteFrame(c.net, a6.ExtraInfo, a6.EncodeExtraInfoReq(q)); err != nil {
+		return nil, common.ErrConnClosed
+	}
+	if err := c.net.SetReadDeadline(time.Now().Add(requestTimeout)); err != nil {
+		return nil, common.ErrConnClosed
+	}
+	t, payload, err := c.read(nil)
+	if err != nil || t != a6.ExtraInfo || c.net.SetReadDeadline(time.Time{}) != nil {
+		return nil, common.ErrConnClosed
+	}
+	result, err := a6.DecodeExtraInfoResp(payload)
+	if err != nil {
+		return nil, common.ErrConnClosed
+	}
+	c.broken = false
+	return result, nil
+}
+
 func (c *conn) ended(err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || c.server.draining.Load() {
 		return
@@ -121,108 +199,4 @@ func (c *conn) ended(err error) {
 		return
 	}
 	c.server.log.Warn("a connection of APISIX broke", "error", err.Error())
-}
-
-// stream reads and writes a connection. Where the connection has a file
-// descriptor, what can be done at once is done without a buffer that waits and
-// without a deadline that is set and taken back.
-type stream struct {
-	raw     syscall.RawConn // nil where there is no descriptor, as in memory
-	fd      int             // within a call of raw's, else -1
-	err     error
-	pending []byte
-
-	tryRead, tryWrite func(fd uintptr) bool
-}
-
-func (s *stream) init(c *conn, nc net.Conn) {
-	s.fd = -1
-	s.tryRead, s.tryWrite = c.peek, c.push
-	if sc, ok := nc.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			s.raw = raw
-		}
-	}
-}
-
-// Read implements io.Reader for the workspace's buffer.
-func (c *conn) Read(p []byte) (int, error) {
-	if c.stream.fd < 0 {
-		return c.net.Read(p)
-	}
-	for {
-		n, err := syscall.Read(c.stream.fd, p)
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err != nil:
-			return 0, err
-		case n == 0:
-			return 0, io.EOF
-		}
-		return n, nil
-	}
-}
-
-// await waits for the first bytes of a frame, and has a workspace then.
-func (c *conn) await() error {
-	if c.workspace != nil && c.r.Buffered() > 0 {
-		return nil
-	}
-	if c.stream.raw == nil {
-		c.attach()
-		_, err := c.r.Peek(1)
-		return err
-	}
-	if err := c.stream.raw.Read(c.stream.tryRead); err != nil {
-		return err
-	}
-	return c.stream.err
-}
-
-// peek reads what is there, and reports whether that is anything.
-func (c *conn) peek(fd uintptr) bool {
-	c.attach()
-	c.stream.fd = int(fd)
-	_, c.stream.err = c.r.Peek(1)
-	c.stream.fd = -1
-	if c.stream.err == syscall.EAGAIN {
-		c.detach()
-		return false
-	}
-	return true
-}
-
-// write writes an answer.
-func (c *conn) write(frame []byte) error {
-	c.stream.pending, c.stream.err = frame, nil
-	defer func() { c.stream.pending = nil }()
-	if c.stream.raw != nil {
-		if err := c.stream.raw.Write(c.stream.tryWrite); err != nil {
-			return err
-		}
-		if c.stream.err != nil || len(c.stream.pending) == 0 {
-			return c.stream.err
-		}
-	}
-	if err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
-	if _, err := c.net.Write(c.stream.pending); err != nil {
-		return err
-	}
-	return c.net.SetWriteDeadline(time.Time{})
-}
-
-// push writes once what can be written at once.
-func (c *conn) push(fd uintptr) bool {
-	n, err := syscall.Write(int(fd), c.stream.pending)
-	switch {
-	case err == syscall.EAGAIN || err == syscall.EINTR:
-	case err != nil:
-		c.stream.err = err
-	default:
-		c.stream.pending = c.stream.pending[n:]
-	}
-	return true
 }

@@ -23,7 +23,7 @@ func bothPlugins() []plugin.Plugin {
 		&filter{name: "one-edit", run: func(x exchange) {
 			x.r.Header().Set("X-User-Id", x.r.Header().Get("X-In"))
 		}},
-		&filter{name: "asks", run: func(x exchange) {
+		&filter{name: "asks", waits: true, run: func(x exchange) {
 			v, err := x.r.Var("request_uri")
 			body, bodyErr := x.r.Body()
 			x.r.Header().Set("X-Asked", fmt.Sprint(string(v), string(body), err, bodyErr))
@@ -118,58 +118,60 @@ func byName(entries []a6.Entry, fold bool) map[string]string {
 //   - a frame that breaks the protocol costs the connection (official: panics, or goes on)
 //   - SIGTERM answers what is in flight (official: drops it)
 func TestTheSameAsTheOfficialRunner(t *testing.T) {
-	ourPath, _ := start(t, runner.Options{Plugins: bothPlugins()})
-	ours, theirs := dial(t, ourPath), dial(t, startOfficial(t))
-	apisix := func(q a6.Question) []byte {
-		if q.Body || q.RespBody {
-			return []byte("the body")
+	onEachDriver(t, func(t *testing.T, d driver) {
+		ourPath, _ := d.start(t, runner.Options{Plugins: bothPlugins()})
+		ours, theirs := dial(t, ourPath), dial(t, startOfficial(t))
+		apisix := func(q a6.Question) []byte {
+			if q.Body || q.RespBody {
+				return []byte("the body")
+			}
+			return []byte("value of " + q.Var)
 		}
-		return []byte("value of " + q.Var)
-	}
-	ours.asked, theirs.asked = apisix, apisix
-	compare := func(t *testing.T, r a6.Request, entries ...a6.Entry) {
-		t.Helper()
-		key := fmt.Sprint(entries)
-		r.ConfToken = ours.prepare(key, entries...)
-		got := effectOf(ours.call(r))
-		r.ConfToken = theirs.prepare(key, entries...)
-		want := effectOf(theirs.call(r))
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%v on %+v (-official +ours):\n%s", entries, r, diff)
+		ours.asked, theirs.asked = apisix, apisix
+		compare := func(t *testing.T, r a6.Request, entries ...a6.Entry) {
+			t.Helper()
+			key := fmt.Sprint(entries)
+			r.ConfToken = ours.prepare(key, entries...)
+			got := effectOf(ours.call(r))
+			r.ConfToken = theirs.prepare(key, entries...)
+			want := effectOf(theirs.call(r))
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%v on %+v (-official +ours):\n%s", entries, r, diff)
+			}
 		}
-	}
-	for name, entries := range map[string][]a6.Entry{
-		"say":                    {entry("say", `{"body":"hello"}`)},
-		"say nothing":            {entry("say", `{}`)},
-		"fault":                  {entry("fault-injection", `{"http_status":503,"body":"away"}`)},
-		"fault without a body":   {entry("fault-injection", `{"http_status":404}`)},
-		"no fault":               {entry("fault-injection", `{"http_status":404,"percentage":0}`)},
-		"limit":                  {entry("limit-req", `{"rate":1000,"burst":10}`)},
-		"over the limit":         {entry("limit-req", `{"rate":0,"burst":0}`)},
-		"two plugins":            {entry("nothing", ``), entry("say", `{"body":"second"}`)},
-		"the first stops":        {entry("say", `{"body":"first"}`), entry("say", `{"body":"second"}`)},
-		"questions":              {entry("asks", ``)},
-		"the edits of a chain":   {entry("edits", `set:X-A=1`), entry("edits", `set:X-B=2 del:X-A`)},
-		"edits and then a stop":  {entry("edits", `set:X-A=1`), entry("say", `{"body":"stop"}`)},
-		"a response-only plugin": {entry("response-rewrite", `{}`)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			compare(t, get(entry("accept", "*/*"), entry("x-in", "in")), entries...)
-		})
-	}
-	t.Run("generated", func(t *testing.T) {
-		random := rand.New(rand.NewPCG(1, 2))
-		for range 3000 {
-			compare(t, randomRequest(random), entry("edits", randomScript(random)))
-		}
-	})
-	t.Run("responses", func(t *testing.T) {
-		for _, conf := range []string{
-			`{"body":"new"}`, `{"headers":{"X-A":"1","Server":"x"}}`, `{"status":200,"body":"b"}`,
-			`{"filters":[{"regex":"b.d","scope":"once","replace":"B"}]}`, `{"filters":[{"regex":"zzz"}]}`,
+		for name, entries := range map[string][]a6.Entry{
+			"say":                    {entry("say", `{"body":"hello"}`)},
+			"say nothing":            {entry("say", `{}`)},
+			"fault":                  {entry("fault-injection", `{"http_status":503,"body":"away"}`)},
+			"fault without a body":   {entry("fault-injection", `{"http_status":404}`)},
+			"no fault":               {entry("fault-injection", `{"http_status":404,"percentage":0}`)},
+			"limit":                  {entry("limit-req", `{"rate":1000,"burst":10}`)},
+			"over the limit":         {entry("limit-req", `{"rate":0,"burst":0}`)},
+			"two plugins":            {entry("nothing", ``), entry("say", `{"body":"second"}`)},
+			"the first stops":        {entry("say", `{"body":"first"}`), entry("say", `{"body":"second"}`)},
+			"questions":              {entry("asks", ``)},
+			"the edits of a chain":   {entry("edits", `set:X-A=1`), entry("edits", `set:X-B=2 del:X-A`)},
+			"edits and then a stop":  {entry("edits", `set:X-A=1`), entry("say", `{"body":"stop"}`)},
+			"a response-only plugin": {entry("response-rewrite", `{}`)},
 		} {
-			compareResponses(t, ours, theirs, conf)
+			t.Run(name, func(t *testing.T) {
+				compare(t, get(entry("accept", "*/*"), entry("x-in", "in")), entries...)
+			})
 		}
+		t.Run("generated", func(t *testing.T) {
+			random := rand.New(rand.NewPCG(1, 2))
+			for range 3000 {
+				compare(t, randomRequest(random), entry("edits", randomScript(random)))
+			}
+		})
+		t.Run("responses", func(t *testing.T) {
+			for _, conf := range []string{
+				`{"body":"new"}`, `{"headers":{"X-A":"1","Server":"x"}}`, `{"status":200,"body":"b"}`,
+				`{"filters":[{"regex":"b.d","scope":"once","replace":"B"}]}`, `{"filters":[{"regex":"zzz"}]}`,
+			} {
+				compareResponses(t, ours, theirs, conf)
+			}
+		})
 	})
 }
 

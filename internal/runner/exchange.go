@@ -12,137 +12,160 @@ import (
 // still answer.
 const requestTimeout = 56 * time.Second
 
-// exchange answers one frame and reports whether the connection may go on.
-func (c *conn) exchange(t a6.Type, payload []byte) bool {
-	kind, answer := c.answer(t, payload)
-	if c.broken {
-		return false
-	}
-	frame, err := a6.AppendFrame(c.out[:0], kind, answer)
-	if err != nil {
-		// An answer that no frame can carry must not become a shorter one.
-		c.server.log.Error("an answer is too long and the request was denied", "bytes", len(answer))
-		c.stop = denied()
-		answer = c.encoder.Encode(a6.Answer{ID: c.view.ID, Stop: &c.stop})
-		if t == a6.HTTPRespCall {
-			kind, answer = a6.Error, a6.EncodeError(a6.ServiceUnavailable)
-		}
-		if frame, err = a6.AppendFrame(c.out[:0], kind, answer); err != nil {
-			return false
-		}
-	}
-	c.out, c.encoded = frame, max(c.encoded, len(answer))
-	if err := c.write(frame); err != nil {
-		c.ended(err)
-		return false
-	}
-	return kind != a6.Error || answerable(answer)
+// peer is APISIX, as far as a plugin can ask it in the middle of an exchange.
+type peer interface {
+	ask(a6.Question) ([]byte, error)
 }
 
-// answerable reports whether a connection goes on after an error: APISIX itself
-// causes only "conf token not found"; all else is a peer that is no APISIX.
-func answerable(payload []byte) bool {
-	code, err := a6.DecodeError(payload)
-	return err == nil && code != a6.BadRequest
+// exchange answers frames, one at a time, and has no socket: open reads a
+// frame, now decides what can be decided without waiting, and finish does
+// whatever is left and may wait. Answers are appended to out.
+type exchange struct {
+	server *Server
+	peer   peer
+	stripe int
+
+	out     []byte // whole frames, to be sent
+	ends    bool   // the connection ends after what is in out
+	encoded int    // bytes of the longest answer
+
+	kind    a6.Type
+	kept    *kept // the configuration that the frame names
+	prepare prepare
+	sent    a6.Response
+	judging
+
+	encoder *a6.AnswerEncoder
 }
 
-func (c *conn) answer(t a6.Type, payload []byte) (a6.Type, []byte) {
+// prepare is what PrepareConf brought.
+type prepare struct {
+	route   string
+	entries []a6.Entry
+}
+
+// open reads a frame, and reports whether it is answered already: what is no
+// frame of APISIX's, or names a configuration that is not there.
+func (x *exchange) open(t a6.Type, payload []byte) (answered bool) {
+	x.kind, x.ends, x.conf = t, false, nil
+	var err error
 	switch t {
 	case a6.PrepareConf:
-		key, entries, err := a6.DecodePrepareConf(payload)
-		if err != nil {
-			return c.refuse(err)
+		if x.prepare.route, x.prepare.entries, err = a6.DecodePrepareConf(payload); err != nil {
+			return x.refuse(err)
 		}
-		return t, a6.EncodePrepareConfResp(c.server.confs.prepare(key, entries))
+		return false
 	case a6.HTTPReqCall:
-		if err := c.view.Read(payload); err != nil {
-			return c.refuse(err)
+		if err = x.view.Read(payload); err != nil {
+			return x.refuse(err)
 		}
-		conf := c.lookup(c.view.ConfToken)
-		if conf == nil {
-			return a6.Error, a6.EncodeError(a6.ConfTokenNotFound)
-		}
-		return t, c.encoder.Encode(c.judge(conf))
+		return x.find(x.view.ConfToken)
 	case a6.HTTPRespCall:
-		r, err := a6.DecodeResponse(payload)
-		if err != nil {
-			return c.refuse(err)
+		if x.sent, err = a6.DecodeResponse(payload); err != nil {
+			return x.refuse(err)
 		}
-		conf := c.lookup(r.ConfToken)
-		if conf == nil {
-			return a6.Error, a6.EncodeError(a6.ConfTokenNotFound)
-		}
-		return c.respond(conf, r)
+		return x.find(x.sent.ConfToken)
 	case a6.Error, a6.ExtraInfo: // the runner's to send, or an answer nobody asked for
 	}
-	c.server.counters.frameErrors.Add(1)
-	c.server.log.Warn("a frame of a type that APISIX does not send", "type", int(t))
-	return a6.Error, a6.EncodeError(a6.BadRequest)
-}
-
-// lookup is the configuration of a token, or nil. No configuration has the
-// token 0: that is how go-runner ping asks, and not worth a count.
-func (c *conn) lookup(token uint32) *conf {
-	conf := c.server.confs.lookup(token)
-	if conf == nil && token != 0 {
-		c.server.counters.tokenNotFound.Add(1)
-	}
-	return conf
-}
-
-func (c *conn) refuse(err error) (a6.Type, []byte) {
-	c.server.counters.frameErrors.Add(1)
-	c.server.log.Warn("a frame could not be read; its connection is closed", "error", err.Error())
-	return a6.Error, a6.EncodeError(a6.BadRequest)
-}
-
-// judge runs the plugins of a configuration on the request in view.
-func (c *conn) judge(conf *conf) a6.Answer {
-	a := a6.Answer{ID: c.view.ID}
-	if conf.denies {
-		c.server.counters.denied.Add(1)
-		c.stop = denied()
-		a.Stop = &c.stop
-		return a
-	}
-	c.request.header.names.forget() // of an exchange before that was refused
-	c.request.begin(&c.view)
-	defer c.request.end()
-	c.writer.begin()
-	for i := range conf.steps {
-		step := &conf.steps[i]
-		count := &step.plugin.tally[c.stripe]
-		if !c.filter(step) {
-			count.failed.Add(1)
-			c.stop = denied()
-			a.Stop = &c.stop
-			return a
-		}
-		if c.writer.written() {
-			count.stopped.Add(1)
-			c.writer.stop(&c.stop)
-			a.Stop = &c.stop
-			return a
-		}
-		count.passed.Add(1)
-	}
-	c.request.header.names.keep()
-	if c.request.edits(&c.rewrite) {
-		a.Rewrite = &c.rewrite
-	}
-	return a
-}
-
-// filter runs one plugin and reports whether it came to an end.
-func (c *conn) filter(step *step) (ok bool) {
-	defer func() {
-		if caught := recover(); caught != nil {
-			c.server.panicked(step.plugin.Name(), caught)
-			ok = false
-		}
-	}()
-	step.plugin.RequestFilter(step.conf, &c.writer, &c.request)
+	x.server.counters.frameErrors.Add(1)
+	x.server.log.Warn("a frame of a type that APISIX does not send", "type", int(t))
+	x.fail(a6.BadRequest)
 	return true
+}
+
+// now answers what open left, where nothing has to be waited for and nothing
+// costly to be computed. Otherwise it is false, and finish answers.
+func (x *exchange) now() (answered bool) {
+	switch x.kind {
+	case a6.PrepareConf:
+		token, known := x.server.confs.known(x.prepare.entries)
+		if known {
+			x.prepared(token)
+		}
+		return known
+	case a6.HTTPReqCall:
+		conf := x.kept.conf.Load()
+		if conf == nil {
+			return false
+		}
+		x.begin(conf)
+		if !x.runNow() {
+			return false
+		}
+		x.verdict()
+		return true
+	default: // whatever filters a response may take its time
+		return false
+	}
+}
+
+// finish answers what open, or now, left.
+func (x *exchange) finish() {
+	switch x.kind {
+	case a6.PrepareConf:
+		x.prepared(x.server.confs.prepare(x.prepare.route, x.prepare.entries))
+	case a6.HTTPReqCall:
+		if x.conf == nil {
+			x.begin(x.kept.wait())
+		}
+		x.run()
+		x.verdict()
+	default:
+		x.respond(x.kept.wait())
+	}
+}
+
+// find looks the configuration of a token up, and answers where there is none.
+// No configuration has the token 0: that is how go-runner ping asks, and not
+// worth a count.
+func (x *exchange) find(token uint32) (answered bool) {
+	x.kept = x.server.confs.find(token)
+	if x.kept != nil {
+		return false
+	}
+	if token != 0 {
+		x.server.counters.tokenNotFound.Add(1)
+	}
+	x.fail(a6.ConfTokenNotFound)
+	return true
+}
+
+func (x *exchange) refuse(err error) (answered bool) {
+	x.server.counters.frameErrors.Add(1)
+	x.server.log.Warn("a frame could not be read; its connection is closed", "error", err.Error())
+	x.fail(a6.BadRequest)
+	return true
+}
+
+func (x *exchange) prepared(token uint32) {
+	x.prepare = prepare{}
+	x.reply(a6.PrepareConf, a6.EncodePrepareConfResp(token))
+}
+
+// fail answers with an error. A connection goes on after "conf token not found"
+// and what a plugin failed with; all else is a peer that is no APISIX.
+func (x *exchange) fail(code a6.Code) {
+	x.ends = code == a6.BadRequest
+	x.reply(a6.Error, a6.EncodeError(code))
+}
+
+// reply appends an answer to what is to be sent.
+func (x *exchange) reply(kind a6.Type, answer []byte) {
+	frames, err := a6.AppendFrame(x.out, kind, answer)
+	if err != nil {
+		// An answer that no frame can carry must not become a shorter one.
+		x.server.log.Error("an answer is too long and the request was denied", "bytes", len(answer))
+		x.stop = denied()
+		answer = x.encoder.Encode(a6.Answer{ID: x.view.ID, Stop: &x.stop})
+		if kind == a6.HTTPRespCall {
+			kind, answer = a6.Error, a6.EncodeError(a6.ServiceUnavailable)
+		}
+		if frames, err = a6.AppendFrame(x.out, kind, answer); err != nil {
+			x.ends = true
+			return
+		}
+	}
+	x.out, x.encoded = frames, max(x.encoded, len(answer))
 }
 
 // denied is what a client gets when the runner could not judge: 500, and

@@ -10,40 +10,42 @@ import (
 )
 
 func TestFramesOfEverySizeHoweverTheyAreCut(t *testing.T) {
-	path, _ := start(t, only(&filter{name: "echo", run: func(x exchange) {
-		x.r.Header().Set("X-Length", fmt.Sprint(len(x.r.Header().Get("X-Big"))))
-	}}))
-	c := dial(t, path)
-	token := c.prepare("r", entry("echo", ""))
-	for _, size := range []int{0, 1 << 10, 48 << 10, 208 << 10, 1 << 20, a6.MaxPayload - 1024} {
-		r := get(entry("x-big", strings.Repeat("a", size)))
-		r.ConfToken = token
-		payload, err := a6.EncodeRequest(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		frame, err := a6.AppendFrame(nil, a6.HTTPReqCall, payload)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, cuts := range cutsOf(len(frame)) {
-			t.Run(fmt.Sprintf("%d bytes, %s", size, name), func(t *testing.T) {
-				c.t = t
-				from := 0
-				for _, to := range append(cuts, len(frame)) {
-					if _, err := c.Write(frame[from:to]); err != nil {
-						t.Fatal(err)
+	onEachDriver(t, func(t *testing.T, d driver) {
+		path, _ := d.start(t, only(&filter{name: "echo", run: func(x exchange) {
+			x.r.Header().Set("X-Length", fmt.Sprint(len(x.r.Header().Get("X-Big"))))
+		}}))
+		c := dial(t, path)
+		token := c.prepare("r", entry("echo", ""))
+		for _, size := range []int{0, 1 << 10, 48 << 10, 208 << 10, 1 << 20, a6.MaxPayload - 1024} {
+			r := get(entry("x-big", strings.Repeat("a", size)))
+			r.ConfToken = token
+			payload, err := a6.EncodeRequest(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame, err := a6.AppendFrame(nil, a6.HTTPReqCall, payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, cuts := range cutsOf(len(frame)) {
+				t.Run(fmt.Sprintf("%d bytes, %s", size, name), func(t *testing.T) {
+					c.t = t
+					from := 0
+					for _, to := range append(cuts, len(frame)) {
+						if _, err := c.Write(frame[from:to]); err != nil {
+							t.Fatal(err)
+						}
+						from = to
 					}
-					from = to
-				}
-				_, answer := c.receive()
-				a, err := a6.DecodeAnswer(answer)
-				if err != nil || a.Rewrite == nil || a.Rewrite.Headers[0].Value != fmt.Sprint(size) {
-					t.Errorf("answer %+v, %v", a.Rewrite, err)
-				}
-			})
+					_, answer := c.receive()
+					a, err := a6.DecodeAnswer(answer)
+					if err != nil || a.Rewrite == nil || a.Rewrite.Headers[0].Value != fmt.Sprint(size) {
+						t.Errorf("answer %+v, %v", a.Rewrite, err)
+					}
+				})
+			}
 		}
-	}
+	})
 }
 
 // cutsOf are the ways to cut a frame of that length: every byte alone where

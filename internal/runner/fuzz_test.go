@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"testing"
@@ -10,13 +11,23 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
 )
 
-// FuzzConnection sends whatever it likes: the server answers or closes, keeps
-// serving others, and never panics.
+// fuzzed is a server that a fuzzer talks to.
+type fuzzed struct {
+	path  string
+	watch *client
+}
+
+// FuzzConnection sends whatever it likes, to every driver: the server answers
+// or closes, keeps serving others, and never panics.
 func FuzzConnection(f *testing.F) {
-	path, _ := start(f, runner.Options{Plugins: bothPlugins()})
-	watch := dial(f, path)
 	r := get(entry("x-in", "in"))
-	r.ConfToken = watch.prepare("watch", entry("one-edit", ""))
+	var all []fuzzed
+	for _, d := range drivers {
+		opt := runner.Options{Plugins: bothPlugins(), TokenKey: []byte("the same for all")}
+		path, _ := d.start(f, opt)
+		all = append(all, fuzzed{path, dial(f, path)})
+		r.ConfToken = all[len(all)-1].watch.prepare("watch", entry("one-edit", ""))
+	}
 	payload, err := a6.EncodeRequest(r)
 	if err != nil {
 		f.Fatal(err)
@@ -31,36 +42,44 @@ func FuzzConnection(f *testing.F) {
 	call := frame(a6.HTTPReqCall, payload)
 	f.Add(call)
 	f.Add(append(call[:len(call):len(call)], call...))
+	f.Add(bytes.Repeat(call, 40))
+	f.Add(append(bytes.Repeat(call, 3), 2, 0, 1))
 	f.Add(frame(a6.PrepareConf, a6.EncodePrepareConf("k", []a6.Entry{entry("edits", "set:x=1")})))
 	f.Add(frame(a6.HTTPRespCall, a6.EncodeResponse(a6.Response{ID: 1, ConfToken: r.ConfToken})))
 	f.Add([]byte{2, 0xff, 0xff, 0xff})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := net.Dial("unix", path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if err := c.SetDeadline(time.Now().Add(hangGuard)); err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			_, _ = c.Write(data) // the server may close before all is sent
-			_ = c.(*net.UnixConn).CloseWrite()
-		}()
-		if _, err := io.Copy(io.Discard, c); err != nil {
-			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
-				t.Fatal("the server neither answers nor closes")
+		for _, server := range all {
+			server.talk(t, data)
+			server.watch.t = t
+			if err := server.watch.SetDeadline(time.Now().Add(hangGuard)); err != nil {
+				t.Fatal(err)
+			}
+			if a := server.watch.call(r); a.Rewrite == nil || lines(a.Rewrite.Headers) != "X-User-Id=in" {
+				t.Fatalf("another connection was answered %+v", a)
 			}
 		}
-		watch.t = t
-		if err := watch.SetDeadline(time.Now().Add(hangGuard)); err != nil {
-			t.Fatal(err)
-		}
-		if a := watch.call(r); a.Rewrite == nil || lines(a.Rewrite.Headers) != "X-User-Id=in" {
-			t.Fatalf("another connection was answered %+v", a)
-		}
 	})
+}
+
+func (s fuzzed) talk(t *testing.T, data []byte) {
+	c, err := net.Dial("unix", s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(hangGuard)); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, _ = c.Write(data) // the server may close before all is sent
+		_ = c.(*net.UnixConn).CloseWrite()
+	}()
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+			t.Fatal("the server neither answers nor closes")
+		}
+	}
 }
 
 // FuzzRequestView holds the view in place to the copying decoder.

@@ -62,12 +62,12 @@ func named(name string) plugin.Plugin {
 
 func who(c *client) string { return c.route("who", "", get()).Rewrite.Headers[0].Value }
 
-func serveOn(t *testing.T, l net.Listener, opt runner.Options) (stop func()) {
+func (d driver) serveOn(t *testing.T, l net.Listener, opt runner.Options) (stop func()) {
 	t.Helper()
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	s, err := runner.New(opt)
+	s, err := runner.New(d.options(opt))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,29 +88,31 @@ func serveOn(t *testing.T, l net.Listener, opt runner.Options) (stop func()) {
 }
 
 func TestASuccessorTakesTheSocketOverWithoutAGap(t *testing.T) {
-	socket := runner.Socket{Path: filepath.Join(t.TempDir(), "a.sock"), TakeOver: true}
-	lines, logger := logged()
-	stopFirst := serveOn(t, listen(t, socket), runner.Options{Plugins: []plugin.Plugin{named("first")}, Logger: logger})
-	old := dial(t, socket.Path)
-	if got := who(old); got != "first" {
-		t.Fatalf("%s answers", got)
-	}
-	stopSecond := serveOn(t, listen(t, socket), runner.Options{Plugins: []plugin.Plugin{named("second")}})
-	if got := who(dial(t, socket.Path)); got != "second" {
-		t.Errorf("a new connection is answered by the %s runner", got)
-	}
-	lines.wait(t, "another runner took the socket over")
-	if got := who(old); got != "first" {
-		t.Errorf("the old connection is answered by the %s runner", got)
-	}
-	stopFirst()
-	if got := who(dial(t, socket.Path)); got != "second" {
-		t.Errorf("after the first runner's end the %s runner answers", got)
-	}
-	stopSecond()
-	if _, err := os.Lstat(socket.Path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the last runner left its socket: %v", err)
-	}
+	onEachDriver(t, func(t *testing.T, d driver) {
+		socket := runner.Socket{Path: filepath.Join(t.TempDir(), "a.sock"), TakeOver: true}
+		lines, logger := logged()
+		stopFirst := d.serveOn(t, listen(t, socket), runner.Options{Plugins: []plugin.Plugin{named("first")}, Logger: logger})
+		old := dial(t, socket.Path)
+		if got := who(old); got != "first" {
+			t.Fatalf("%s answers", got)
+		}
+		stopSecond := d.serveOn(t, listen(t, socket), runner.Options{Plugins: []plugin.Plugin{named("second")}})
+		if got := who(dial(t, socket.Path)); got != "second" {
+			t.Errorf("a new connection is answered by the %s runner", got)
+		}
+		lines.wait(t, "another runner took the socket over")
+		if got := who(old); got != "first" {
+			t.Errorf("the old connection is answered by the %s runner", got)
+		}
+		stopFirst()
+		if got := who(dial(t, socket.Path)); got != "second" {
+			t.Errorf("after the first runner's end the %s runner answers", got)
+		}
+		stopSecond()
+		if _, err := os.Lstat(socket.Path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the last runner left its socket: %v", err)
+		}
+	})
 }
 
 func TestALiveSocketIsRespectedUnlessItIsToBeTakenOver(t *testing.T) {
@@ -177,14 +179,16 @@ func TestWhoIsOnTheWayIsTakenInBeforeTheListenerLeaves(t *testing.T) {
 }
 
 func TestASocketThatIsDeletedIsMadeAgain(t *testing.T) {
-	socket := runner.Socket{Path: filepath.Join(t.TempDir(), "a.sock")}
-	lines, logger := logged()
-	serveOn(t, listen(t, socket), runner.Options{Plugins: []plugin.Plugin{named("it")}, Logger: logger})
-	if err := os.Remove(socket.Path); err != nil {
-		t.Fatal(err)
-	}
-	lines.wait(t, "made again")
-	if got := who(dial(t, socket.Path)); got != "it" {
-		t.Errorf("%s answers", got)
-	}
+	onEachDriver(t, func(t *testing.T, d driver) {
+		socket := runner.Socket{Path: filepath.Join(t.TempDir(), "a.sock")}
+		lines, logger := logged()
+		d.serveOn(t, listen(t, socket), runner.Options{Plugins: []plugin.Plugin{named("it")}, Logger: logger})
+		if err := os.Remove(socket.Path); err != nil {
+			t.Fatal(err)
+		}
+		lines.wait(t, "made again")
+		if got := who(dial(t, socket.Path)); got != "it" {
+			t.Errorf("%s answers", got)
+		}
+	})
 }

@@ -6,9 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
-	"github.com/apache/apisix-go-plugin-runner/pkg/common"
 	pkgHTTP "github.com/apache/apisix-go-plugin-runner/pkg/http"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
@@ -18,7 +16,7 @@ import (
 // request is pkg/http.Request over a frame. It stands until the plugin's
 // RequestFilter returns; what it gave out as strings stands longer.
 type request struct {
-	conn   *conn
+	of     *exchange
 	view   *a6.RequestView
 	header header
 
@@ -105,7 +103,7 @@ func (r *request) RespHeader() http.Header {
 // over, and when the request was answered.
 func (r *request) Context() context.Context {
 	if r.ctx == nil {
-		r.ctx, r.cancel = context.WithTimeout(r.conn.server.ctx, requestTimeout)
+		r.ctx, r.cancel = context.WithTimeout(r.of.server.ctx, requestTimeout)
 	}
 	return r.ctx
 }
@@ -114,7 +112,7 @@ func (r *request) Var(name string) ([]byte, error) {
 	if value, asked := r.vars[name]; asked {
 		return value, nil
 	}
-	value, err := r.conn.ask(a6.Question{Var: name})
+	value, err := r.of.peer.ask(a6.Question{Var: name})
 	if err != nil {
 		return nil, err
 	}
@@ -127,38 +125,13 @@ func (r *request) Var(name string) ([]byte, error) {
 
 func (r *request) Body() ([]byte, error) {
 	if !r.hasBody {
-		body, err := r.conn.ask(a6.Question{Body: true})
+		body, err := r.of.peer.ask(a6.Question{Body: true})
 		if err != nil {
 			return nil, err
 		}
 		r.body, r.hasBody = body, true
 	}
 	return r.body, nil
-}
-
-// ask puts a question to APISIX in the middle of an exchange. The request in
-// view stays as it is: the answer has memory of its own.
-func (c *conn) ask(q a6.Question) ([]byte, error) {
-	if c.broken {
-		return nil, common.ErrConnClosed
-	}
-	c.broken = true // unless all of this goes well
-	if err := a6.WriteFrame(c.net, a6.ExtraInfo, a6.EncodeExtraInfoReq(q)); err != nil {
-		return nil, common.ErrConnClosed
-	}
-	if err := c.net.SetReadDeadline(time.Now().Add(requestTimeout)); err != nil {
-		return nil, common.ErrConnClosed
-	}
-	t, payload, err := c.read(nil)
-	if err != nil || t != a6.ExtraInfo || c.net.SetReadDeadline(time.Time{}) != nil {
-		return nil, common.ErrConnClosed
-	}
-	result, err := a6.DecodeExtraInfoResp(payload)
-	if err != nil {
-		return nil, common.ErrConnClosed
-	}
-	c.broken = false
-	return result, nil
 }
 
 // edits writes what the plugins changed into w, and tells whether that is

@@ -11,7 +11,7 @@ import (
 
 // response is pkg/http.Response: the upstream's answer, for ResponseFilter.
 type response struct {
-	conn *conn
+	peer peer
 	sent a6.Response
 
 	status int
@@ -59,7 +59,7 @@ func (r *response) Var(name string) ([]byte, error) {
 	if value, asked := r.vars[name]; asked {
 		return value, nil
 	}
-	value, err := r.conn.ask(a6.Question{Var: name})
+	value, err := r.peer.ask(a6.Question{Var: name})
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (r *response) Var(name string) ([]byte, error) {
 
 func (r *response) ReadBody() ([]byte, error) {
 	if !r.hasBody {
-		body, err := r.conn.ask(a6.Question{RespBody: true})
+		body, err := r.peer.ask(a6.Question{RespBody: true})
 		if err != nil {
 			return nil, err
 		}
@@ -99,31 +99,29 @@ func (r *response) changed() bool { return r.wrote || r.status != 0 || r.header 
 // respond runs the plugins of a configuration on the upstream's response. A
 // plugin that fails here cannot let a request through any more; APISIX answers
 // 503 to the error.
-func (c *conn) respond(conf *conf, sent a6.Response) (a6.Type, []byte) {
-	r := &response{conn: c, sent: sent}
+func (x *exchange) respond(conf *conf) {
+	r := &response{peer: x.peer, sent: x.sent}
+	x.sent = a6.Response{}
 	for i := range conf.steps {
-		if !c.filterResponse(&conf.steps[i], r) {
-			return a6.Error, a6.EncodeError(a6.ServiceUnavailable)
+		if !x.filterResponse(&conf.steps[i], r) {
+			x.fail(a6.ServiceUnavailable)
+			return
 		}
 		if r.changed() {
 			break
 		}
 	}
 	if conf.denies || r.status < 0 || r.status > 999 {
-		return a6.Error, a6.EncodeError(a6.ServiceUnavailable)
+		x.fail(a6.ServiceUnavailable)
+		return
 	}
-	return a6.HTTPRespCall, a6.EncodeResponseAnswer(a6.ResponseAnswer{
-		ID: sent.ID, Status: uint16(r.status), Headers: r.headerEdits(), Body: r.body,
-	})
+	x.reply(a6.HTTPRespCall, a6.EncodeResponseAnswer(a6.ResponseAnswer{
+		ID: r.sent.ID, Status: uint16(r.status), Headers: r.headerEdits(), Body: r.body,
+	}))
 }
 
-func (c *conn) filterResponse(step *step, r *response) (ok bool) {
-	defer func() {
-		if caught := recover(); caught != nil {
-			c.server.panicked(step.plugin.Name(), caught)
-			ok = false
-		}
-	}()
+func (x *exchange) filterResponse(step *step, r *response) (ok bool) {
+	defer x.caught(step, &ok)
 	step.plugin.ResponseFilter(step.conf, r)
 	return true
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inplace"
 )
 
 // What Options say where they say nothing.
@@ -41,6 +43,11 @@ type Options struct {
 	// MaxConnections bounds the connections served at a time; one more is
 	// closed. 0 is DefaultMaxConnections.
 	MaxConnections int
+	// Loops is the number of event loops that the connections of a [Listener]
+	// share, on Linux: a frame that can be answered without waiting is read,
+	// answered and written there. 0, and anywhere else, is a goroutine for each
+	// connection.
+	Loops int
 	// TokenKey keys the hash that configurations get their tokens by. Runners
 	// with the same key give the same configuration the same token. nil is a
 	// random key.
@@ -57,13 +64,16 @@ type Server struct {
 	confs          *confStore
 	counters       counters
 	maxConnections int
+	loops          loops
+
+	frameTimeout, writeTimeout time.Duration
 
 	ctx      context.Context // of all requests
 	cancel   context.CancelFunc
 	draining atomic.Bool
 
 	mu        sync.Mutex
-	listeners []net.Listener
+	listeners []listening
 	failure   error // of the first listener that failed
 	conns     map[*conn]struct{}
 	refusedAt time.Time // when a refused connection was logged last
@@ -75,19 +85,23 @@ type Server struct {
 // servedPlugin is a plugin with what is counted of it.
 type servedPlugin struct {
 	plugin.Plugin
+	now   inplace.Plugin // nil where it cannot decide at once
 	tally tally
 }
 
 // New makes a server. The error names a plugin that is nameless or there
 // twice, or a bound that is negative.
 func New(opt Options) (*Server, error) {
-	if opt.MaxConfs < 0 || opt.MaxConfBytes < 0 || opt.MaxConnections < 0 || opt.ConfTTL < 0 {
-		return nil, errors.New("a bound of configurations or connections is negative")
+	if opt.MaxConfs < 0 || opt.MaxConfBytes < 0 || opt.MaxConnections < 0 || opt.ConfTTL < 0 || opt.Loops < 0 {
+		return nil, errors.New("a bound of configurations or connections, or the number of loops, is negative")
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
-	s := &Server{log: opt.Logger, plugins: map[string]*servedPlugin{}, conns: map[*conn]struct{}{}}
+	s := &Server{
+		log: opt.Logger, plugins: map[string]*servedPlugin{}, conns: map[*conn]struct{}{}, loops: loops{wanted: opt.Loops},
+		frameTimeout: frameTimeout, writeTimeout: writeTimeout,
+	}
 	if s.maxConnections = opt.MaxConnections; s.maxConnections == 0 {
 		s.maxConnections = DefaultMaxConnections
 	}
@@ -99,7 +113,8 @@ func New(opt Options) (*Server, error) {
 		if _, taken := s.plugins[name]; taken {
 			return nil, fmt.Errorf("two plugins are named %q", name)
 		}
-		s.plugins[name] = &servedPlugin{Plugin: p}
+		now, _ := p.(inplace.Plugin)
+		s.plugins[name] = &servedPlugin{Plugin: p, now: now}
 	}
 	s.confs = newConfStore(s.plugins, &s.counters, opt)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -119,6 +134,9 @@ func (s *Server) Serve(l net.Listener) error {
 	return s.failure
 }
 
+// listening is a listener, whoever accepts from it.
+type listening interface{ Close() error }
+
 func (s *Server) accept(l net.Listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,11 +144,14 @@ func (s *Server) accept(l net.Listener) {
 		l.Close()
 		return
 	}
+	if own, isOwn := l.(*Listener); isOwn {
+		if s.acceptInLoops(own) {
+			return
+		}
+		go s.watch(own, own)
+	}
 	s.listeners = append(s.listeners, l)
 	s.accepting.Go(func() { s.acceptFrom(l) })
-	if own, ok := l.(*Listener); ok {
-		go s.watch(own)
-	}
 }
 
 func (s *Server) acceptFrom(l net.Listener) {
@@ -148,10 +169,7 @@ func (s *Server) acceptFrom(l net.Listener) {
 			s.forget(l, err)
 			return
 		default:
-			// Out of file descriptors, say: it passes, and spinning would not
-			// help.
-			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			s.log.Error("accepting a connection failed", "error", err.Error(), "next_try_in", pause.String())
+			pause = s.acceptFailed(pause, err)
 			select {
 			case <-time.After(pause):
 			case <-s.ctx.Done():
@@ -162,8 +180,16 @@ func (s *Server) acceptFrom(l net.Listener) {
 	}
 }
 
+// acceptFailed says how long to wait before the next try. It may be that there
+// is no file descriptor left: that passes, and spinning would not help.
+func (s *Server) acceptFailed(pause time.Duration, err error) time.Duration {
+	pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+	s.log.Error("accepting a connection failed", "error", err.Error(), "next_try_in", pause.String())
+	return pause
+}
+
 // forget closes a listener that accepts no more.
-func (s *Server) forget(l net.Listener, err error) {
+func (s *Server) forget(l listening, err error) {
 	l.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,27 +208,41 @@ func (s *Server) forget(l net.Listener, err error) {
 const refusedEvery = 10 * time.Second
 
 func (s *Server) start(nc net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.conns) >= s.maxConnections {
-		nc.Close()
-		refused := s.counters.connectionsRefused.Add(1)
-		if now := time.Now(); now.Sub(s.refusedAt) >= refusedEvery {
-			s.refusedAt = now
-			s.log.Error("connections are refused; APISIX answers their requests with 503",
-				"max_connections", s.maxConnections, "refused_so_far", refused)
-		}
+	c := newConn(s, nc)
+	c.watched(nc)
+	if !s.admit(c) {
 		return
 	}
-	c := newConn(s, nc)
-	s.conns[c] = struct{}{}
 	s.served.Go(func() {
 		c.serve()
-		nc.Close()
-		s.mu.Lock()
-		delete(s.conns, c)
-		s.mu.Unlock()
+		s.end(c)
 	})
+}
+
+// admit takes a connection in, or closes it where there are too many.
+func (s *Server) admit(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conns) < s.maxConnections {
+		s.conns[c] = struct{}{}
+		return true
+	}
+	c.net.Close()
+	refused := s.counters.connectionsRefused.Add(1)
+	if now := time.Now(); now.Sub(s.refusedAt) >= refusedEvery {
+		s.refusedAt = now
+		s.log.Error("connections are refused; APISIX answers their requests with 503",
+			"max_connections", s.maxConnections, "refused_so_far", refused)
+	}
+	return false
+}
+
+// end closes a connection that was admitted.
+func (s *Server) end(c *conn) {
+	c.net.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
 }
 
 // Reload reads all configurations again, in the background and one after the

@@ -36,6 +36,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 	for c := range s.conns {
 		c.drain()
 	}
+	s.drainLoops()
 	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
@@ -62,6 +63,6 @@ func (s *Server) Shutdown(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.net.Close()
+		c.cut()
 	}
 }

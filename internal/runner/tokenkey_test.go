@@ -101,19 +101,21 @@ func TestATokenKeyThatIsNoneIsMadeAnew(t *testing.T) {
 }
 
 func TestWithoutTheKeyNobodyCanTellAConfigurationsToken(t *testing.T) {
-	p := &filter{name: "p", run: func(exchange) {}}
-	first, _ := start(t, only(p))
-	second, _ := start(t, only(p))
-	same := 0
-	for n := range 8 {
-		conf := fmt.Sprint(n)
-		if dial(t, first).prepare(conf, entry("p", conf)) == dial(t, second).prepare(conf, entry("p", conf)) {
-			same++
+	onEachDriver(t, func(t *testing.T, d driver) {
+		p := &filter{name: "p", run: func(exchange) {}}
+		first, _ := d.start(t, only(p))
+		second, _ := d.start(t, only(p))
+		same := 0
+		for n := range 8 {
+			conf := fmt.Sprint(n)
+			if dial(t, first).prepare(conf, entry("p", conf)) == dial(t, second).prepare(conf, entry("p", conf)) {
+				same++
+			}
 		}
-	}
-	if same == 8 {
-		t.Error("two runners with keys of their own give the same tokens")
-	}
+		if same == 8 {
+			t.Error("two runners with keys of their own give the same tokens")
+		}
+	})
 }
 
 // hashOf is the part of a keyed hash that becomes a token.
@@ -127,35 +129,37 @@ func hashOf(key []byte, name, value string) uint32 {
 }
 
 func TestTwoConfigurationsWithTheSameHashStayApartAndAreReported(t *testing.T) {
-	opt := only(&filter{name: "p", run: func(x exchange) { x.r.Header().Set("X-Conf", x.conf.(string)) }})
-	opt.TokenKey = []byte("a key that the test knows, alone")
-	pair := [2]string{}
-	seen := map[uint32]string{}
-	for n := 0; pair[0] == ""; n++ {
-		value := fmt.Sprint("conf ", n)
-		hash := hashOf(opt.TokenKey, "p", value)
-		if other, there := seen[hash]; there {
-			pair = [2]string{other, value}
+	onEachDriver(t, func(t *testing.T, d driver) {
+		opt := only(&filter{name: "p", run: func(x exchange) { x.r.Header().Set("X-Conf", x.conf.(string)) }})
+		opt.TokenKey = []byte("a key that the test knows, alone")
+		pair := [2]string{}
+		seen := map[uint32]string{}
+		for n := 0; pair[0] == ""; n++ {
+			value := fmt.Sprint("conf ", n)
+			hash := hashOf(opt.TokenKey, "p", value)
+			if other, there := seen[hash]; there {
+				pair = [2]string{other, value}
+			}
+			seen[hash] = value
 		}
-		seen[hash] = value
-	}
-	lines, logger := logged()
-	opt.Logger = logger
-	path, s := start(t, opt)
-	c := dial(t, path)
-	var tokens [2]uint32
-	for i, value := range pair {
-		tokens[i] = c.prepare(fmt.Sprint("route ", i), entry("p", value))
-	}
-	for i, value := range pair {
-		r := get()
-		r.ConfToken = tokens[i]
-		if a := c.call(r); a.Rewrite == nil || a.Rewrite.Headers[0].Value != value {
-			t.Errorf("token of %q: %+v", value, a)
+		lines, logger := logged()
+		opt.Logger = logger
+		path, s := d.start(t, opt)
+		c := dial(t, path)
+		var tokens [2]uint32
+		for i, value := range pair {
+			tokens[i] = c.prepare(fmt.Sprint("route ", i), entry("p", value))
 		}
-	}
-	lines.wait(t, "share a token")
-	if n := s.Stats().TokenCollisions; n != 1 {
-		t.Errorf("%d collisions are counted", n)
-	}
+		for i, value := range pair {
+			r := get()
+			r.ConfToken = tokens[i]
+			if a := c.call(r); a.Rewrite == nil || a.Rewrite.Headers[0].Value != value {
+				t.Errorf("token of %q: %+v", value, a)
+			}
+		}
+		lines.wait(t, "share a token")
+		if n := s.Stats().TokenCollisions; n != 1 {
+			t.Errorf("%d collisions are counted", n)
+		}
+	})
 }

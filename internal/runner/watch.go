@@ -19,7 +19,7 @@ func (s *Server) Check() error {
 	if s.draining.Load() || len(s.listeners) == 0 {
 		return errNotServing
 	}
-	if own, ok := s.listeners[len(s.listeners)-1].(*Listener); ok {
+	if own, ok := s.listeners[len(s.listeners)-1].(interface{ Check() error }); ok {
 		return own.Check()
 	}
 	return nil
@@ -30,7 +30,7 @@ func (s *Server) Check() error {
 // that were on the way, until it is told to stop, since APISIX would start a
 // runner that ended by itself again. A path that is gone is made again: an
 // older runner deletes it at its end, whoever listens there.
-func (s *Server) watch(l *Listener) {
+func (s *Server) watch(l *Listener, accepting leaver) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	failed := false
@@ -56,7 +56,7 @@ func (s *Server) watch(l *Listener) {
 		if err == nil {
 			s.log.Warn("the socket was deleted and is made again", "socket", l.socket.Path)
 			s.accept(next)
-			_ = l.Leave(acceptGrace) // where it fails, the old socket stays open; nobody finds it
+			_ = accepting.Leave(acceptGrace) // where it fails, the old socket stays open; nobody finds it
 			return
 		}
 		if !failed {

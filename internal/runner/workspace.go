@@ -23,32 +23,35 @@ const (
 // kept is bounded for all connections together: what is in the pool is about
 // one workspace for each core, and those that grew are not put back.
 type workspace struct {
-	r   *bufio.Reader
-	in  []byte
-	out []byte
-
-	view    a6.RequestView
-	request request
-	writer  responseWriter
-	rewrite a6.Rewrite
-	stop    a6.Stop
-	encoder *a6.AnswerEncoder
-	encoded int // bytes of the longest answer
+	r  *bufio.Reader
+	in []byte
+	exchange
 }
 
 var workspaces = sync.Pool{New: func() any {
-	w := &workspace{r: bufio.NewReaderSize(nil, readBuffer), encoder: a6.NewAnswerEncoder()}
-	w.request.header.names = &interner{}
+	w := &workspace{r: bufio.NewReaderSize(nil, readBuffer)}
+	w.encoder = a6.NewAnswerEncoder()
+	w.request.header.names, w.request.of = &interner{}, &w.exchange
 	return w
 }}
+
+func newWorkspace() *workspace {
+	w, _ := workspaces.Get().(*workspace)
+	return w
+}
 
 // attach gives the connection a workspace.
 func (c *conn) attach() {
 	if c.workspace == nil {
-		c.workspace, _ = workspaces.Get().(*workspace)
-		c.r.Reset(c)
-		c.request.conn = c
+		c.use(newWorkspace())
 	}
+}
+
+// use gives the connection this workspace.
+func (c *conn) use(w *workspace) {
+	c.workspace = w
+	w.r.Reset(c)
+	w.server, w.peer, w.stripe = c.server, c, c.stripe
 }
 
 // detach takes the workspace away. Nothing of the exchange stays in it but
@@ -62,7 +65,8 @@ func (c *conn) detach() {
 	if w.grown() {
 		return
 	}
-	w.request.conn, w.request.view = nil, nil
+	w.server, w.peer, w.kept, w.conf, w.request.view = nil, nil, nil, nil, nil
+	w.prepare, w.sent, w.out = prepare{}, a6.Response{}, w.out[:0]
 	w.request.header.names.forget()
 	w.writer.begin()
 	clear(w.stop.Headers)
@@ -72,7 +76,7 @@ func (c *conn) detach() {
 	}
 	w.rewrite.Body = nil
 	clear(w.in)
-	clear(w.out)
+	clear(w.out[:cap(w.out)])
 	w.r.Reset(nil)
 	workspaces.Put(w)
 }

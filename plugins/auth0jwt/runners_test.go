@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,23 +23,30 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inplace"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
 
 const (
-	serveEnv = "TEST_SERVE" // "engine" or "official": this process is that runner
+	serveEnv = "TEST_SERVE" // "engine", "loop" or "official": this process is that runner
 	cacheEnv = "TEST_CACHE" // its cache, in bytes
 )
 
 // TestMain is one of both runners when asked to be, for tests beside other plugins and for the benchmarks.
 func TestMain(m *testing.M) {
+	if os.Getenv(pacedEnv) != "" {
+		servePacedClient()
+		return
+	}
 	cache, _ := strconv.ParseInt(os.Getenv(cacheEnv), 10, 64)
 	plugins := []plugin.Plugin{&nothing{}, &script{}, auth0jwt.New(auth0jwt.Options{CacheSize: cache, AllowInsecure: true, Logger: slog.New(slog.DiscardHandler)})}
 	defer runtime.KeepAlive(auth0jwt.Ballast())
 	switch os.Getenv(serveEnv) {
 	case "engine":
-		serveEngine(plugins)
+		serveEngine(plugins, 0)
+	case "loop":
+		serveEngine(plugins, 1)
 	case "official":
 		serveOfficial(plugins)
 	default:
@@ -52,8 +60,10 @@ type nothing struct{ plugin.DefaultPlugin }
 func (*nothing) Name() string                  { return "nothing" }
 func (*nothing) ParseConf([]byte) (any, error) { return nil, nil }
 
-func serveEngine(plugins []plugin.Plugin) {
-	s, err := runner.New(runner.Options{Plugins: plugins, Logger: slog.New(slog.DiscardHandler)})
+func (*nothing) FilterNow(any, http.ResponseWriter, inplace.View) bool { return true }
+
+func serveEngine(plugins []plugin.Plugin, loops int) {
+	s, err := runner.New(runner.Options{Plugins: plugins, Loops: loops, Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {
 		var path string
 		if path, err = runner.ParseAddress(os.Getenv("APISIX_LISTEN_ADDRESS")); err == nil {
