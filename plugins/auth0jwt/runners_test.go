@@ -29,7 +29,7 @@ import (
 )
 
 const (
-	serveEnv = "TEST_SERVE" // "engine", "loop" or "official": this process is that runner
+	serveEnv = "TEST_SERVE" // "engine", "goroutines" or "official": this process is that runner
 	cacheEnv = "TEST_CACHE" // its cache, in bytes
 )
 
@@ -44,9 +44,9 @@ func TestMain(m *testing.M) {
 	defer runtime.KeepAlive(auth0jwt.Ballast())
 	switch os.Getenv(serveEnv) {
 	case "engine":
-		serveEngine(plugins, 0)
-	case "loop":
 		serveEngine(plugins, 1)
+	case "goroutines":
+		serveEngine(plugins, 0)
 	case "official":
 		serveOfficial(plugins)
 	default:
