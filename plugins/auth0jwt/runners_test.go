@@ -171,7 +171,7 @@ func dial(b testing.TB, path string) *worker {
 	return &worker{Conn: c, r: bufio.NewReader(c)}
 }
 
-func (w *worker) prepare(b *testing.B, name, value string) uint32 {
+func (w *worker) prepare(b testing.TB, name, value string) uint32 {
 	b.Helper()
 	payload := a6.EncodePrepareConf("bench", []a6.Entry{{Name: name, Value: value, HasValue: true}})
 	if err := a6.WriteFrame(w, a6.PrepareConf, payload); err != nil {
