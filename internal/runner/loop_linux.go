@@ -23,7 +23,7 @@ type loops struct {
 	all    []*loop
 }
 
-// loop is one thread that waits for many connections. A frame that can be
+// loop is one goroutine that waits for many connections. A frame that can be
 // answered without waiting is read, answered and written by it; everything else
 // leaves it for a goroutine with its connection, and comes back.
 type loop struct {
@@ -70,29 +70,42 @@ func (l *loop) watch(fd int, of, slot int32, events uint32) error {
 
 func (l *loop) unwatch(fd int) error { return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, fd, nil) }
 
-// run serves until the server drains and everybody is gone.
+// run serves until the server drains and everybody is gone. After a round it
+// looks once more without waiting, since what came meanwhile is cheaper to find
+// so than to be woken for. The goroutine keeps no thread to itself: with one of
+// its own it had to wait longer for a processor when the wait was over.
 func (l *loop) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	const atOnce, forEver = 0, -1
 	var events [eventsPerRound]unix.EpollEvent
+	patience := forEver
 	for {
-		n, err := unix.EpollWait(l.epoll, events[:], -1)
+		n, err := unix.EpollWait(l.epoll, events[:], patience)
 		if err != nil && err != unix.EINTR {
 			panic("epoll_wait: " + err.Error()) // a closed descriptor: a mistake of ours
 		}
-		for i := range max(n, 0) {
-			switch e := &events[i]; e.Pad {
-			case ofConnection:
-				l.ready(l.at(e.Fd))
-			case ofListener:
-				l.accept(e.Fd)
-			case ofWakeup:
-				l.doTasks()
-			}
+		if n <= 0 {
+			patience = forEver
+			runtime.Gosched()
+			continue
+		}
+		patience = atOnce
+		for i := range n {
+			l.handle(&events[i])
 		}
 		if l.server.draining.Load() && l.over() {
 			return
 		}
+	}
+}
+
+func (l *loop) handle(e *unix.EpollEvent) {
+	switch e.Pad {
+	case ofConnection:
+		l.ready(l.at(e.Fd))
+	case ofListener:
+		l.accept(e.Fd)
+	case ofWakeup:
+		l.doTasks()
 	}
 }
 

@@ -91,7 +91,7 @@ type measured struct{ perSecond, cpu float64 } // requests; microseconds of the 
 // their own, in interleaved rounds. It reports each row's throughput and
 // processor time as a ratio to the engine with a plugin that does nothing.
 func BenchmarkTable(b *testing.B) {
-	const rounds = 5
+	rounds := fromEnv("ROUNDS", 5)
 	connections := 8
 	if n, err := strconv.Atoi(os.Getenv("CONNECTIONS")); err == nil {
 		connections = n
@@ -122,6 +122,8 @@ func BenchmarkTable(b *testing.B) {
 		{"new token, official runner", "auth0-jwt", benchConf(""), theirsSmall, many},
 		{"20 rules and 5 headers, new", "auth0-jwt", benchConf(rich), small, many},
 		{"forged token", "auth0-jwt", benchConf(""), engine, forged},
+		{"known token, goroutines", "auth0-jwt", benchConf(""), startProcess(b, "goroutines", 0), many[:1]},
+		{"new token, goroutines", "auth0-jwt", benchConf(""), startProcess(b, "goroutines", 64<<10), many},
 	}
 	if only := os.Getenv("ROWS"); only != "" {
 		all = slices.DeleteFunc(all, func(s scenario) bool { return !strings.Contains(only, s.name) })

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -25,9 +26,13 @@ const (
 // ones' latency from the first byte sent to the verdict, in medians of
 // interleaved rounds, and the runner's memory.
 func BenchmarkHostile(b *testing.B) {
-	const rounds, seconds = 5, 3
+	rounds, seconds := fromEnv("ROUNDS", 5), time.Duration(fromEnv("ROUND_SECONDS", 3))
 	issuers := newIssuers(b)
-	p := startProcess(b, "engine", 0)
+	kind := "engine"
+	if os.Getenv("DRIVER") != "" {
+		kind = os.Getenv("DRIVER")
+	}
+	p := startProcess(b, kind, 0)
 	setup := dial(b, p.path)
 	defer setup.Close()
 	conf := setup.prepare(b, "auth0-jwt", issuers.conf(1))

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
@@ -67,6 +68,45 @@ func TestAKnownTokenAllocatesNothing(t *testing.T) {
 		if a, err := a6.DecodeAnswer(answer[4:]); err != nil || a.Rewrite == nil || a.Rewrite.Headers[0].Value != "auth0|user-1" {
 			t.Errorf("answered %+v, %v", a, err)
 		}
+	}
+}
+
+func TestAKnownTokenAllocatesNothingInTheLoopEither(t *testing.T) {
+	if underRace {
+		t.Skip("allocations are counted without the race detector, as make unit does: go test -run AllocatesNothing ./plugins/auth0jwt")
+	}
+	p := auth0jwt.New(auth0jwt.Options{Logger: slog.New(slog.DiscardHandler)})
+	defer p.Close()
+	s, err := runner.New(runner.Options{Plugins: []plugin.Plugin{p}, Loops: 1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "r.sock")
+	l, err := runner.Socket{Path: path}.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = s.Serve(l) })
+	defer serving.Wait()
+	defer s.Shutdown(context.Background())
+	w := dial(t, path)
+	defer w.Close()
+	frame := frameOf(w.prepare(t, "auth0-jwt", benchConf("")), benchToken(benchKey(), 1))
+	for range 10 {
+		if !w.passes(frame) {
+			t.Fatal("refused")
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	const n = 10_000
+	for range n {
+		w.do(frame)
+	}
+	runtime.ReadMemStats(&after)
+	if allocations := after.Mallocs - before.Mallocs; allocations >= n/100 {
+		t.Errorf("%d allocations for %d requests", allocations, n)
 	}
 }
 

@@ -129,11 +129,11 @@ type pacedShape struct {
 func BenchmarkPaced(b *testing.B) {
 	lasting, rounds := time.Duration(fromEnv("ROUND_SECONDS", 5))*time.Second, fromEnv("ROUNDS", 5)
 	rows := []pacedRow{
-		{name: "loop, nothing", kind: "loop", plugin: "nothing"},
-		{name: "goroutines, nothing", kind: "engine", plugin: "nothing"},
+		{name: "loop, nothing", kind: "engine", plugin: "nothing"},
+		{name: "goroutines, nothing", kind: "goroutines", plugin: "nothing"},
 		{name: "official runner, nothing", kind: "official", plugin: "nothing"},
-		{name: "loop, known token", kind: "loop", plugin: "auth0-jwt", conf: benchConf("")},
-		{name: "goroutines, known token", kind: "engine", plugin: "auth0-jwt", conf: benchConf("")},
+		{name: "loop, known token", kind: "engine", plugin: "auth0-jwt", conf: benchConf("")},
+		{name: "goroutines, known token", kind: "goroutines", plugin: "auth0-jwt", conf: benchConf("")},
 	}
 	for i := range rows {
 		rows[i].on = startProcess(b, rows[i].kind, 0)

@@ -29,7 +29,7 @@ import (
 )
 
 const (
-	serveEnv = "TEST_SERVE" // "engine", "loop" or "official": this process is that runner
+	serveEnv = "TEST_SERVE" // "engine", "goroutines" or "official": this process is that runner
 	cacheEnv = "TEST_CACHE" // its cache, in bytes
 )
 
@@ -44,9 +44,9 @@ func TestMain(m *testing.M) {
 	defer runtime.KeepAlive(auth0jwt.Ballast())
 	switch os.Getenv(serveEnv) {
 	case "engine":
-		serveEngine(plugins, 0)
-	case "loop":
 		serveEngine(plugins, 1)
+	case "goroutines":
+		serveEngine(plugins, 0)
 	case "official":
 		serveOfficial(plugins)
 	default:
@@ -171,7 +171,7 @@ func dial(b testing.TB, path string) *worker {
 	return &worker{Conn: c, r: bufio.NewReader(c)}
 }
 
-func (w *worker) prepare(b *testing.B, name, value string) uint32 {
+func (w *worker) prepare(b testing.TB, name, value string) uint32 {
 	b.Helper()
 	payload := a6.EncodePrepareConf("bench", []a6.Entry{{Name: name, Value: value, HasValue: true}})
 	if err := a6.WriteFrame(w, a6.PrepareConf, payload); err != nil {
