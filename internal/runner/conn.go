@@ -93,7 +93,7 @@ func (c *conn) serve() {
 }
 
 // exchange reads a frame and answers it, however long that takes, and reports
-// whether the connection may go on.
+// whether the connection stays open.
 func (c *conn) exchange() bool {
 	t, payload, err := c.read(c.in)
 	if err != nil {

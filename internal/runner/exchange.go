@@ -142,7 +142,7 @@ func (x *exchange) prepared(token uint32) {
 	x.reply(a6.PrepareConf, a6.EncodePrepareConfResp(token))
 }
 
-// fail answers with an error. A connection goes on after "conf token not found"
+// fail answers with an error. A connection stays open after "conf token not found"
 // and what a plugin failed with; all else is a peer that is no APISIX.
 func (x *exchange) fail(code a6.Code) {
 	x.ends = code == a6.BadRequest

@@ -194,7 +194,7 @@ func TestGarbageCostsTheSenderItsConnectionAndNobodyElse(t *testing.T) {
 				t.Errorf("%s: answered with type %d", name, kind)
 			}
 			if _, err := bad.r.ReadByte(); err == nil {
-				t.Errorf("%s: the connection goes on", name)
+				t.Errorf("%s: the connection stays open", name)
 			}
 		}
 		if a := good.call(r); a.Stop != nil {

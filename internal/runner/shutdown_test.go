@@ -35,7 +35,7 @@ func TestShutdownAnswersWhatIsInFlight(t *testing.T) {
 		}()
 		// The idle connection ends, and nobody new comes in.
 		if _, err := idle.r.ReadByte(); err == nil {
-			t.Error("an idle connection goes on")
+			t.Error("an idle connection stays open")
 		}
 		close(gate)
 		if a := <-answers; a.Stop == nil || a.Stop.Status != http.StatusTeapot {
