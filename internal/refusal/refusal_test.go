@@ -82,6 +82,8 @@ func TestReasonsStatusesAndErrorCodesAreThePublishedOnes(t *testing.T) {
 		{"config_invalid", 500, "server_error"},
 		{"too_many_headers", 431, "invalid_request"},
 		{"multiple_tokens", 400, "invalid_request"},
+		{"cross_site_request", 403, "access_denied"},
+		{"session_unavailable", 503, "temporarily_unavailable"},
 		{"missing_token", 401, ""},
 		{"malformed_token", 401, "invalid_token"},
 		{"alg_not_allowed", 401, "invalid_token"},
@@ -105,6 +107,7 @@ func TestReasonsStatusesAndErrorCodesAreThePublishedOnes(t *testing.T) {
 		{"schema_mismatch", 403, "access_denied"},
 		{"rule_denied", 403, "access_denied"},
 		{"claim_header_failed", 403, "access_denied"},
+		{"login_failed", 400, "invalid_request"},
 	}
 	var got []row
 	for _, kind := range refusal.Kinds() {
@@ -182,5 +185,38 @@ func TestADescriptionCannotBreakOutOfTheChallenge(t *testing.T) {
 	var body map[string]string
 	if err := json.Unmarshal(a.Body, &body); err != nil || body["error_description"] != hostile {
 		t.Errorf("body %s, %v", a.Body, err)
+	}
+}
+
+// TestALoginFailsWithTheStatusAndCodeOfItsReason.
+func TestALoginFailsWithTheStatusAndCodeOfItsReason(t *testing.T) {
+	for status, want := range map[int]string{
+		0: "400 invalid_request", 400: "400 invalid_request", 403: "403 access_denied", 500: "500 server_error", 502: "502 server_error",
+	} {
+		r := refusal.Refusal{Kind: refusal.LoginFailed, Status: status}
+		a := r.Answer(refusal.Style{})
+		var body map[string]string
+		if err := json.Unmarshal(a.Body, &body); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(a.Status, " ", body["error"]); got != want || header(a, "WWW-Authenticate") != "" {
+			t.Errorf("%d: %s, want %s", status, got, want)
+		}
+	}
+}
+
+// TestAPageSaysWhatTheBodySays.
+func TestAPageSaysWhatTheBodySays(t *testing.T) {
+	for _, kind := range refusal.Kinds() {
+		for _, r := range []refusal.Refusal{{Kind: kind}, {Kind: kind, Description: "the token needs the scope <a>"}} {
+			a, page := r.Answer(refusal.Style{}), r.Page()
+			var body map[string]string
+			if err := json.Unmarshal(a.Body, &body); err != nil {
+				t.Fatal(err)
+			}
+			if page.Status != a.Status || page.Description != body["error_description"] || page.Title == "" {
+				t.Errorf("%s: %+v, and the answer is %d %s", kind.Reason(), page, a.Status, a.Body)
+			}
+		}
 	}
 }
