@@ -34,12 +34,19 @@ func (o object) clientSecret(i *Issuer) {
 	i.Secrets = v.secrets(form, secret.Options{MinLen: minLen})
 }
 
+// maxSecrets bounds how many files one key makes the runner read.
+const maxSecrets = 16
+
 // secrets reads a reference or a list of references.
 func (v value) secrets(form string, opt secret.Options) (all []*secret.Secret) {
 	v.hidden = true
 	references := []value{v}
 	if _, isList := v.json.([]any); isList {
 		references = v.elements("a list with at least one entry, each " + form)
+	}
+	if len(references) > maxSecrets {
+		v.refuse("at most " + strconv.Itoa(maxSecrets) + " references")
+		return nil
 	}
 	for _, ref := range references {
 		if s := ref.secret(form, opt); s != nil {

@@ -225,20 +225,6 @@ func (r Refusal) status(row *row) int {
 	return row.status
 }
 
-// Page is what a page in a browser says of a refusal.
-type Page struct {
-	Status      int
-	Title       string // of the status, such as "Forbidden"
-	Description string // as the body of [Refusal.Answer] has it; not escaped
-}
-
-// Page is r for a person to read.
-func (r Refusal) Page() Page {
-	row := r.Kind.row()
-	status := r.status(row)
-	return Page{Status: status, Title: http.StatusText(status), Description: cmp.Or(r.Description, row.description)}
-}
-
 func (r Refusal) challenge(row *row, s Style, status int, description string) string {
 	if row.challenge == noChallenge || row.challenge == where401 && status != http.StatusUnauthorized {
 		return ""
