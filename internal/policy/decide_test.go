@@ -147,7 +147,7 @@ func TestEachCheckAnswersWithItsOwnReasonAndStatus(t *testing.T) {
 	for _, kind := range refusal.Kinds() {
 		held := slices.ContainsFunc(checks, func(c check) bool { return c.kind == kind })
 		elsewhere := []refusal.Kind{
-			refusal.Internal, refusal.LoginFailed,
+			refusal.Internal,
 			refusal.ProofsUnavailable,                            // TestTheMemoryOfProofsIsAskedLast
 			refusal.CrossSiteRequest, refusal.SessionUnavailable, // TestWhatASessionCannotSayIsRefused
 		}

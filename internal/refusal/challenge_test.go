@@ -66,14 +66,10 @@ func TestChallenges(t *testing.T) {
 	}
 }
 
-func TestOnlyARuleAndALoginChooseTheirStatus(t *testing.T) {
+func TestOnlyARuleChoosesItsStatus(t *testing.T) {
 	for _, kind := range refusal.Kinds() {
 		got := refusal.Refusal{Kind: kind, Status: 401}.Answer(refusal.Style{}).Status
-		want := kind.Status()
-		if kind == refusal.RuleDenied || kind == refusal.LoginFailed {
-			want = 401
-		}
-		if got != want {
+		if want := kind.Status(); got != want && kind != refusal.RuleDenied || kind == refusal.RuleDenied && got != 401 {
 			t.Errorf("%s: %d", kind.Reason(), got)
 		}
 	}

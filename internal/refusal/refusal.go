@@ -48,7 +48,6 @@ const (
 	SchemaMismatch
 	RuleDenied
 	ClaimHeaderFailed
-	LoginFailed // at the callback, which no check is about; its status is the refusal's own
 	numKinds
 )
 
@@ -99,11 +98,7 @@ var table = [numKinds]row{
 	SchemaMismatch:     {"schema_mismatch", 403, "access_denied", "the claims do not have the required form", noChallenge},
 	RuleDenied:         {"rule_denied", 403, "access_denied", "a rule of the route denies the request", where401},
 	ClaimHeaderFailed:  {"claim_header_failed", 403, "access_denied", "a required claim is missing", noChallenge},
-	LoginFailed:        {"login_failed", 400, "invalid_request", "the login could not be completed", noChallenge},
 }
-
-// loginCodes are the error codes of LoginFailed, by its status.
-var loginCodes = map[int]string{400: "invalid_request", 403: "access_denied", 500: "server_error", 502: "server_error"}
 
 // Reason is the stable label for metrics and logs. Two kinds of one check may
 // share it.
@@ -137,8 +132,7 @@ type Refusal struct {
 	// Scope is the scope that would do, for InsufficientScope (RFC 6750
 	// section 3).
 	Scope string
-	// Status is for RuleDenied, 401 or 403, and for LoginFailed, 400, 403, 500 or
-	// 502; 0 takes the kind's own.
+	// Status is for RuleDenied: 401 or 403; 0 takes the kind's own.
 	Status int
 	// ACRValues and MaxAge are what would do, for StepUpRequired (RFC 9470
 	// section 3): space-separated, and in whole seconds; zero values are left
@@ -219,7 +213,7 @@ func (r Refusal) Answer(s Style) Answer {
 }
 
 func (r Refusal) status(row *row) int {
-	if r.Kind == RuleDenied || r.Kind == LoginFailed {
+	if r.Kind == RuleDenied {
 		return cmp.Or(r.Status, row.status)
 	}
 	return row.status
@@ -269,9 +263,6 @@ func (r Refusal) Code() string { return r.code(r.Kind.row()) }
 func (r Refusal) code(row *row) string {
 	if r.Kind == DPoPFailed && r.BadProof {
 		return "invalid_dpop_proof"
-	}
-	if r.Kind == LoginFailed {
-		return cmp.Or(loginCodes[r.Status], row.code)
 	}
 	return row.code
 }

@@ -107,7 +107,6 @@ func TestReasonsStatusesAndErrorCodesAreThePublishedOnes(t *testing.T) {
 		{"schema_mismatch", 403, "access_denied"},
 		{"rule_denied", 403, "access_denied"},
 		{"claim_header_failed", 403, "access_denied"},
-		{"login_failed", 400, "invalid_request"},
 	}
 	var got []row
 	for _, kind := range refusal.Kinds() {
@@ -185,23 +184,6 @@ func TestADescriptionCannotBreakOutOfTheChallenge(t *testing.T) {
 	var body map[string]string
 	if err := json.Unmarshal(a.Body, &body); err != nil || body["error_description"] != hostile {
 		t.Errorf("body %s, %v", a.Body, err)
-	}
-}
-
-// TestALoginFailsWithTheStatusAndCodeOfItsReason.
-func TestALoginFailsWithTheStatusAndCodeOfItsReason(t *testing.T) {
-	for status, want := range map[int]string{
-		0: "400 invalid_request", 400: "400 invalid_request", 403: "403 access_denied", 500: "500 server_error", 502: "502 server_error",
-	} {
-		r := refusal.Refusal{Kind: refusal.LoginFailed, Status: status}
-		a := r.Answer(refusal.Style{})
-		var body map[string]string
-		if err := json.Unmarshal(a.Body, &body); err != nil {
-			t.Fatal(err)
-		}
-		if got := fmt.Sprint(a.Status, " ", body["error"]); got != want || header(a, "WWW-Authenticate") != "" {
-			t.Errorf("%d: %s, want %s", status, got, want)
-		}
 	}
 }
 
