@@ -19,10 +19,12 @@ func (p *Plan) withoutCookies(req token.Places, more string, e *Edits) {
 	size, found := 0, false
 	for i := range req.NumHeader() {
 		if fold.Equal(req.HeaderName(i), cookieHeader) {
-			line := req.HeaderValue(i)
-			size += len(line) + len("; ")
-			for pair := range strings.SplitSeq(line, ";") {
-				found = found || unwanted(token.CookieName(pair))
+			for pair := range strings.SplitSeq(req.HeaderValue(i), ";") {
+				if unwanted(token.CookieName(pair)) {
+					found = true
+				} else {
+					size += len(pair) + len("; ")
+				}
 			}
 		}
 	}

@@ -35,13 +35,16 @@ func (p *Policy) passPreflight(j *Judgement) *refusal.Refusal {
 // isPreflight recognises a CORS pre-flight (Fetch standard, "CORS-preflight
 // request") by its method and both headers.
 func isPreflight(req Request) bool {
+	if req.Method() != "OPTIONS" {
+		return false
+	}
 	var origin, method bool
 	for i := range req.NumHeader() {
 		name := req.HeaderName(i)
 		origin = origin || fold.Equal(name, "Origin")
 		method = method || fold.Equal(name, "Access-Control-Request-Method")
 	}
-	return req.Method() == "OPTIONS" && origin && method
+	return origin && method
 }
 
 func (p *Policy) checkOneToken(j *Judgement) *refusal.Refusal {
