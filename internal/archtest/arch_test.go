@@ -34,6 +34,7 @@ var layers = map[string][]string{
 	"internal/secret":           {},
 	"internal/login":            {"internal/session"},
 	"internal/session":          {"internal/secret"},
+	"internal/session/store":    {"internal/login", "internal/session"},
 	"internal/identity":         {"internal/claim", "internal/fold", "internal/token"},
 	"internal/jwk":              {},
 	"internal/jwks":             {"internal/fetch", "internal/jwk", "internal/strictjson"},
