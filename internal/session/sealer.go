@@ -37,7 +37,12 @@ func CookieName(name string, insecure bool) string {
 type Sealer struct {
 	binding Binding
 	slots   []slot
+	looked  atomic.Int64 // Unix ns of the last look at all secrets
 }
+
+// lookEvery is how long [Sealer.HeldLately] goes without a look at the secrets,
+// which may read files.
+const lookEvery = 10 * time.Second
 
 // slot is a secret and the key that was derived from its present value.
 type slot struct {
@@ -75,9 +80,23 @@ func (s *Sealer) at(i int, now time.Time) *Key {
 }
 
 // Holds reports whether a key is still one of those that open.
-func (s *Sealer) Holds(id KeyID, now time.Time) bool {
+func (s *Sealer) Holds(id KeyID, now time.Time) (held bool) {
 	for i := range s.slots {
-		if s.at(i, now).id == id {
+		held = s.at(i, now).id == id || held
+	}
+	s.looked.Store(now.UnixNano())
+	return held
+}
+
+// HeldLately is Holds without I/O, as of the last look at the secrets, by Holds or
+// by something that opened. It is false where that is 10 s ago: then Holds has to
+// be asked.
+func (s *Sealer) HeldLately(id KeyID, now time.Time) bool {
+	if now.UnixNano()-s.looked.Load() >= int64(lookEvery) {
+		return false
+	}
+	for i := range s.slots {
+		if k := s.slots[i].key.Load(); k != nil && k.id == id {
 			return true
 		}
 	}
@@ -113,6 +132,7 @@ func (s *Sealer) OpenBytes(p Purpose, sealed []byte, now time.Time, bound ...[]b
 	for i := range s.slots {
 		k := s.at(i, now)
 		if plaintext, err := k.open(p, sealed, bound); err == nil {
+			s.Holds(k.id, now) // looks at all secrets, so that HeldLately can tell
 			return plaintext, k, nil
 		}
 	}

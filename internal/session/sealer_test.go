@@ -166,9 +166,15 @@ func TestASecretsFileThatChangesEndsItsOldKey(t *testing.T) {
 	if s.First(later) != key {
 		t.Error("a key is derived again for the same secret")
 	}
+	if s.HeldLately(key.ID(), later) {
+		t.Error("held, and nobody looked")
+	}
+	if !s.Holds(key.ID(), later) || !s.HeldLately(key.ID(), later.Add(9*time.Second)) || s.HeldLately(key.ID(), later.Add(10*time.Second)) {
+		t.Error("a look does not stand for 10 s")
+	}
 	write("b")
 	later = later.Add(time.Minute)
-	if _, err := s.Open(session.ForState, text, later); err == nil || s.Holds(key.ID(), later) {
+	if _, err := s.Open(session.ForState, text, later); err == nil || s.Holds(key.ID(), later) || s.HeldLately(key.ID(), later) {
 		t.Error("the old key opens")
 	}
 }

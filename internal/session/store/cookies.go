@@ -36,7 +36,7 @@ func (c *Cookies) Open(_ context.Context, lines []string, now time.Time) (s *ses
 	if err != nil {
 		return nil, !errors.Is(err, session.ErrNoCookie), nil
 	}
-	if e := c.known(chunks, now); e != nil {
+	if e := c.seen(chunks, now); e != nil {
 		return e.session, false, nil
 	}
 	opened, by, err := c.sealer.OpenChunks(chunks, now)

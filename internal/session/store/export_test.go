@@ -9,6 +9,14 @@ func (b *base) RenewAt(ticks <-chan time.Time, renewed func()) {
 	b.lease.renewed = renewed
 }
 
+// Patient lets a store wait long, so that no slow machine fails a test.
+func (b *base) Patient() {
+	b.limits = limits{redis: time.Minute, refresh: 5 * time.Minute, lease: 5 * time.Minute}
+	if b.lease != nil {
+		b.lease.limits = b.limits
+	}
+}
+
 // KnownRefreshes is how many outcomes of refreshes are remembered, and their size.
 func (m *Memory) KnownRefreshes() (entries, bytes int) {
 	m.refreshes.mu.Lock()

@@ -14,10 +14,8 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session"
 )
 
-const (
-	leaseFor  = 5 * time.Second
-	leasePoll = 50 * time.Millisecond
-)
+// leasePoll is how often a process asks whether another one has refreshed.
+const leasePoll = 50 * time.Millisecond
 
 // Errors of a refresh that other processes share.
 var (
@@ -34,6 +32,7 @@ var (
 type lease struct {
 	client redis.UniversalClient
 	sealer *session.Sealer
+	limits limits
 	every  func() (ticks <-chan time.Time, stop func()) // when a lease is renewed
 	// renewed is told of each renewal; tests alone set it.
 	renewed func()
@@ -41,9 +40,9 @@ type lease struct {
 
 func newLease(client redis.UniversalClient, sealer *session.Sealer) *lease {
 	return &lease{
-		client: client, sealer: sealer, renewed: func() {},
+		client: client, sealer: sealer, limits: usual, renewed: func() {},
 		every: func() (<-chan time.Time, func()) {
-			t := time.NewTicker(leaseFor / 3)
+			t := time.NewTicker(usual.lease / 3)
 			return t.C, t.Stop
 		},
 	}
@@ -108,9 +107,9 @@ func (l *lease) once(ctx context.Context, key flightKey, now time.Time, refresh 
 }
 
 func (l *lease) acquire(ctx context.Context, names leaseKeys, owner string) (state, sealed string, err error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := l.limits.bounded(ctx)
 	defer cancel()
-	answer, err := acquire.Run(ctx, l.client, []string{names.lock, names.next, names.gone}, owner, leaseFor.Milliseconds()).StringSlice()
+	answer, err := acquire.Run(ctx, l.client, []string{names.lock, names.next, names.gone}, owner, l.limits.lease.Milliseconds()).StringSlice()
 	if err != nil {
 		return "", "", err
 	}
@@ -130,7 +129,7 @@ func (l *lease) hold(ctx context.Context, key flightKey, names leaseKeys, owner 
 	defer func() {
 		stop()
 		if !published {
-			ctx, cancel := bounded(after)
+			ctx, cancel := l.limits.bounded(after)
 			defer cancel()
 			_ = release.Run(ctx, l.client, []string{names.lock}, owner).Err() // it ends by itself
 		}
@@ -141,7 +140,7 @@ func (l *lease) hold(ctx context.Context, key flightKey, names leaseKeys, owner 
 	}
 	published = true
 	sealed := l.sealer.First(now).SealBytes(session.ForSuccessor, next.Encode(), key.token[:])
-	ctx, cancel := bounded(after)
+	ctx, cancel := l.limits.bounded(after)
 	defer cancel()
 	kept, err := publish.Run(ctx, l.client, []string{names.lock, names.next, names.gone}, owner, sealed, successorFor.Milliseconds()).Int()
 	if err == nil && kept == 0 {
@@ -164,8 +163,8 @@ func (l *lease) renewing(ctx context.Context, names leaseKeys, owner string) (st
 			case <-ctx.Done():
 				return
 			case <-ticks:
-				ctx, cancel := bounded(ctx)
-				_ = renew.Run(ctx, l.client, []string{names.lock}, owner, leaseFor.Milliseconds()).Err() // the next tick tries again
+				ctx, cancel := l.limits.bounded(ctx)
+				_ = renew.Run(ctx, l.client, []string{names.lock}, owner, l.limits.lease.Milliseconds()).Err() // the next tick tries again
 				cancel()
 				l.renewed()
 			}
@@ -192,7 +191,7 @@ func (l *lease) successor(key flightKey, sealed string, now time.Time) (*session
 
 // end notes in Redis that a session was deleted.
 func (l *lease) end(ctx context.Context, key flightKey) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := l.limits.bounded(ctx)
 	defer cancel()
 	if err := l.client.Set(ctx, key.names().gone, 1, successorFor).Err(); err != nil {
 		return unavailable(err)

@@ -95,7 +95,7 @@ func (r *Redis) Open(ctx context.Context, lines []string, now time.Time) (s *ses
 	if err != nil {
 		return nil, !errors.Is(err, session.ErrNoCookie), nil
 	}
-	if e := r.known(c, now); e != nil && e.fresh(now) {
+	if e := r.seen(c, now); e != nil && e.fresh(now) {
 		return e.session, false, nil
 	}
 	b := bitsOf(c.First)
@@ -116,7 +116,7 @@ func (r *Redis) Open(ctx context.Context, lines []string, now time.Time) (s *ses
 
 // get is nil where there is no record that opens.
 func (r *Redis) get(ctx context.Context, b bits, now time.Time) (*seen, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := r.limits.bounded(ctx)
 	defer cancel()
 	record, err := r.client.Get(ctx, r.record(b)).Bytes()
 	if errors.Is(err, redis.Nil) {
@@ -176,7 +176,7 @@ func (r *Redis) Save(ctx context.Context, s *session.Session, lines []string, no
 	}
 	era := fmt.Sprintf("%0*d", eraSize, max(s.Expires.UnixMilli(), 0))
 	sealed := r.sealer.First(now).SealBytes(session.ForRecord, plaintext, b, []byte(era))
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := r.limits.bounded(ctx)
 	defer cancel()
 	if own {
 		r.memory.seen.Invalidate(seenKey{r.binding, c})
@@ -230,7 +230,7 @@ func (r *Redis) Delete(ctx context.Context, s *session.Session, lines []string) 
 	r.memory.seen.Invalidate(seenKey{r.binding, c})
 	err := r.forget(ctx, s, lines)
 	if b := bitsOf(c.First); b != nil {
-		ctx, cancel := bounded(ctx)
+		ctx, cancel := r.limits.bounded(ctx)
 		defer cancel()
 		if deleting := r.client.Del(ctx, r.record(b)).Err(); deleting != nil {
 			err = unavailable(deleting)

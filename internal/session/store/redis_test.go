@@ -39,7 +39,9 @@ func inRedis(t *testing.T, address string, letters ...string) (*store.Redis, *re
 	}
 	c := client(t, address)
 	opt.Redis = c
-	return store.NewRedis(opt), c
+	r := store.NewRedis(opt)
+	r.Patient()
+	return r, c
 }
 
 func TestASessionInRedisIsSeenByAllProcesses(t *testing.T) {
@@ -248,11 +250,13 @@ func TestARemovedSecretEndsASessionOfRedisThatWasSeen(t *testing.T) {
 	opt := options(t)
 	opt.Redis = client(t, address)
 	before := store.NewRedis(opt)
+	before.Patient()
 	browser := jar{}
 	browser.take(must(before.Save(t.Context(), fresh(), nil, start)))
 	_, _, _ = before.Open(t.Context(), browser.lines(), start)
 	opt.Sealer = sealer(t, binding, "b")
 	after := store.NewRedis(opt)
+	after.Patient()
 	if _, known := after.Known(browser.lines(), start); known {
 		t.Error("known")
 	}
@@ -272,7 +276,9 @@ func TestRedisAway(t *testing.T) {
 	browser.take(must(r.Save(t.Context(), s, nil, start)))
 	_, _, _ = r.Open(t.Context(), browser.lines(), start)
 	stop()
-	quiet, _ := inRedis(t, silent.Addr().String())
+	opt := options(t)
+	opt.Redis = client(t, silent.Addr().String())
+	quiet := store.NewRedis(opt)
 	later := start.Add(time.Minute)
 	for name, r := range map[string]*store.Redis{"refused": r, "silent": quiet} {
 		if got, stale, err := r.Open(t.Context(), browser.lines(), later); got != nil || stale || !errors.Is(err, store.ErrUnavailable) {

@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	// refreshAtMost bounds a refresh, the wait for another process included.
-	refreshAtMost = 10 * time.Second
 	// successorFor is how long what a refresh brought is there for whoever comes
 	// late with the session before it.
 	successorFor = time.Minute
@@ -101,7 +99,7 @@ func (b *base) Refresh(ctx context.Context, s *session.Session, now time.Time, r
 // fly refreshes and gives the outcome to whoever waits.
 func (b *base) fly(ctx context.Context, key flightKey, f *flight, now time.Time, refresh func(context.Context) (*session.Session, error)) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, refreshAtMost)
+	ctx, cancel := context.WithTimeout(ctx, b.limits.refresh)
 	defer cancel()
 	defer func() {
 		f.panicked = recover()

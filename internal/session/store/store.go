@@ -52,8 +52,19 @@ const (
 	cookieAtMost  = 4096 // bytes of a cookie with its attributes, which browsers take (RFC 6265 section 6.1)
 )
 
-// redisAtMost bounds the wait for Redis on a request's path.
-const redisAtMost = 500 * time.Millisecond
+// limits bound what is waited for.
+type limits struct {
+	redis   time.Duration // one question to Redis, on a request's path
+	refresh time.Duration // a refresh, the wait for another process included
+	lease   time.Duration // of a refresh, until it is renewed
+}
+
+var usual = limits{redis: 500 * time.Millisecond, refresh: 10 * time.Second, lease: 5 * time.Second}
+
+// bounded is ctx with the bound of one question to Redis.
+func (l limits) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, l.redis)
+}
 
 // base is what both stores are made of.
 type base struct {
@@ -65,11 +76,12 @@ type base struct {
 	idle         time.Duration
 	lease        *lease // nil without a Redis
 	now          func() time.Time
+	limits       limits
 }
 
 func newBase(opt Options) base {
 	b := base{
-		memory: opt.Memory, sealer: opt.Sealer, idle: opt.Idle, now: opt.Now,
+		memory: opt.Memory, sealer: opt.Sealer, idle: opt.Idle, now: opt.Now, limits: usual,
 		binding: opt.Sealer.Binding().Digest(),
 		name:    opt.Sealer.Binding().Cookie,
 	}
@@ -115,10 +127,19 @@ func (b *base) expireSecond(lines []string) []string {
 	return []string{b.set(b.second, "", 0)}
 }
 
-// known is a session that opened before and still would.
-func (b *base) known(c session.Chunks, now time.Time) *seen {
+// seen is a session that opened before and still would.
+func (b *base) seen(c session.Chunks, now time.Time) *seen {
 	e, there := b.memory.seen.GetIfPresent(seenKey{b.binding, c})
 	if !there || !e.session.Live(b.idle, now) || !b.sealer.Holds(e.by, now) {
+		return nil
+	}
+	return e
+}
+
+// known is seen without I/O; it is nil more often.
+func (b *base) known(c session.Chunks, now time.Time) *seen {
+	e, there := b.memory.seen.GetIfPresent(seenKey{b.binding, c})
+	if !there || !e.session.Live(b.idle, now) || !b.sealer.HeldLately(e.by, now) {
 		return nil
 	}
 	return e
@@ -138,11 +159,6 @@ func (b *base) forget(ctx context.Context, s *session.Session, lines []string) e
 		return nil
 	}
 	return b.lease.end(ctx, flightKey{binding: b.binding, session: s.ID})
-}
-
-// bounded is ctx with the bound of one question to Redis.
-func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, redisAtMost)
 }
 
 func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
