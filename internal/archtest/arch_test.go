@@ -32,6 +32,8 @@ var layers = map[string][]string{
 	"internal/pattern":          {},
 	"internal/rule":             {"internal/pattern"},
 	"internal/secret":           {},
+	"internal/login":            {"internal/config", "internal/fold", "internal/refusal", "internal/session"},
+	"internal/session":          {},
 	"internal/identity":         {"internal/claim", "internal/fold", "internal/token"},
 	"internal/jwk":              {},
 	"internal/jwks":             {"internal/fetch", "internal/jwk", "internal/strictjson"},
