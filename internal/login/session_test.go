@@ -1,0 +1,300 @@
+package login_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/login"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session"
+)
+
+// find asks for the session of a browser and keeps the cookies.
+func (b *browser) find() (login.Found, error) {
+	b.t.Helper()
+	found, err := b.flow.Session(b.t.Context(), b.request("GET", "/api"), b.now)
+	b.keep(found.SetCookies)
+	return found, err
+}
+
+func TestASessionThatNeedsNothingCostsNoMoreThanItsOpening(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	if found, err := b.find(); err != nil || found.Session != nil || r.sessions.opens != 0 {
+		t.Errorf("without cookies: %+v %v, %d opened", found, err, r.sessions.opens)
+	}
+	b.logIn()
+	saves := r.sessions.saves
+	opens := r.sessions.opens
+	found, err := b.find()
+	if err != nil || found.Session == nil || len(found.SetCookies) != 0 || r.sessions.saves != saves || r.sessions.opens != opens+1 || r.issuer.refreshes != 0 {
+		t.Errorf("%+v %v", found, err)
+	}
+}
+
+func TestWhatIsNoSession(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change  func(*rig, *browser)
+		deletes bool
+	}{
+		"a cookie that does not open": {func(_ *rig, b *browser) { b.jar[cookieName] = "forged" }, true},
+		"its ID revoked":              {func(r *rig, b *browser) { r.revoked.sessions[r.sessions.kept[b.jar[cookieName]].ID] = true }, true},
+		"its sid revoked":             {func(r *rig, _ *browser) { r.revoked.sids["sid-1"] = true }, true},
+		"its sub revoked":             {func(r *rig, _ *browser) { r.revoked.subjects["auth0|1"] = start }, true},
+		"idle for too long":           {func(r *rig, _ *browser) { r.now = r.now.Add(24 * time.Hour) }, true},
+		"a cookie of another name": {func(_ *rig, b *browser) {
+			b.jar["auth0_session"] = b.jar[cookieName]
+			delete(b.jar, cookieName)
+		}, false},
+	} {
+		r := newRig(t)
+		b := r.browser()
+		b.logIn()
+		tt.change(r, b)
+		found, err := b.find()
+		if err != nil || found.Session != nil || (len(found.SetCookies) > 0) != tt.deletes || tt.deletes && (found.Cause == "" || b.jar[cookieName] != "") {
+			t.Errorf("%s: %+v %v", name, found, err)
+		}
+	}
+}
+
+func TestASubjectsRevocationDoesNotReachALaterLogin(t *testing.T) {
+	r := newRig(t)
+	r.revoked.subjects["auth0|1"] = start.Add(-time.Millisecond)
+	b := r.browser()
+	b.logIn()
+	if found, err := b.find(); err != nil || found.Session == nil {
+		t.Errorf("%+v %v", found, err)
+	}
+}
+
+func TestASessionEndsAtItsTimeHoweverOftenItIsUsed(t *testing.T) {
+	r := newRig(t)
+	r.issuer.tokens.ExpiresIn, r.issuer.tokens.RefreshToken = 100*time.Hour, ""
+	b := r.browser()
+	b.logIn()
+	for r.now.Before(start.Add(72 * time.Hour)) {
+		if found, err := b.find(); err != nil || found.Session == nil {
+			t.Fatalf("after %v: %+v %v", r.now.Sub(start), found, err)
+		}
+		r.now = r.now.Add(30 * time.Minute)
+	}
+	if found, err := b.find(); err != nil || found.Session != nil || b.jar[cookieName] != "" {
+		t.Errorf("%+v %v", found, err)
+	}
+	// 72 h and a cookie at most every 72 min.
+	if r.sessions.saves > 61 {
+		t.Errorf("the cookie was written %d times", r.sessions.saves)
+	}
+}
+
+func TestACookieIsWrittenAnewOnceInATwentiethOfItsIdleTime(t *testing.T) {
+	r := newRig(t)
+	r.issuer.tokens.ExpiresIn = 100 * time.Hour
+	b := r.browser()
+	b.logIn()
+	r.now = r.now.Add(72*time.Minute - time.Second)
+	if found, _ := b.find(); len(found.SetCookies) != 0 {
+		t.Error("too early")
+	}
+	r.now = r.now.Add(time.Second)
+	found, err := b.find()
+	if err != nil || len(found.SetCookies) == 0 || !found.Session.Written.Equal(r.now) || !found.Session.Begun.Equal(start) {
+		t.Errorf("%+v %v", found, err)
+	}
+	if found, _ := b.find(); len(found.SetCookies) != 0 {
+		t.Error("twice")
+	}
+}
+
+func TestAStoreThatIsAwayIsNoPass(t *testing.T) {
+	away := errors.New("dial tcp 10.0.0.1:6379: secret-password")
+	for name, change := range map[string]func(*rig){
+		"at opening": func(r *rig) { r.sessions.openErr = away },
+		"at writing": func(r *rig) { r.sessions.saveErr = away },
+	} {
+		r := newRig(t)
+		b := r.browser()
+		r.issuer.tokens.ExpiresIn = 100 * time.Hour
+		b.logIn()
+		change(r)
+		r.now = r.now.Add(2 * time.Hour)
+		found, err := b.find()
+		if !errors.Is(err, login.ErrSessionUnavailable) || found.Session != nil {
+			t.Errorf("%s: %+v %v", name, found, err)
+			continue
+		}
+		a := b.took(r.flow.Failure(b.request("GET", "/page", html), err))
+		if a.Status != 503 || a.Reason != login.ReasonUnavailable || strings.Contains(a.Cause, "secret-") {
+			t.Errorf("%s: %d %s %s", name, a.Status, a.Reason, a.Cause)
+		}
+	}
+}
+
+func TestRefresh(t *testing.T) {
+	away := fmt.Errorf("%w: secret-refresh", login.ErrUnavailable)
+	for _, tt := range []struct {
+		name    string
+		left    time.Duration // of the token, of an hour
+		change  func(*rig)
+		session string // the access token that the session has after it; "" is no session
+		err     error
+		asked   int
+		jar     bool // there is a session's cookie
+	}{
+		{"60 s left", time.Minute, nil, "secret-access", nil, 0, true},
+		{"under 60 s left", time.Minute - time.Millisecond, nil, "secret-access-2", nil, 1, true},
+		{"expired", -time.Minute, nil, "secret-access-2", nil, 1, true},
+		{"invalid_grant ends it", 30 * time.Second, func(r *rig) { r.issuer.refresh = &login.ProviderError{Code: "invalid_grant"} }, "", nil, 1, false},
+		{"another error, the token is good", 30 * time.Second, func(r *rig) { r.issuer.refresh = &login.ProviderError{Code: "invalid_client"} }, "secret-access", nil, 1, true},
+		{"another error, the token is over", -time.Second, func(r *rig) { r.issuer.refresh = &login.ProviderError{Code: "invalid_client"} }, "", login.ErrSessionUnavailable, 1, true},
+		{"away, the token is good", 30 * time.Second, func(r *rig) { r.issuer.refresh = away }, "secret-access", nil, 1, true},
+		{"away, the token is over", -time.Second, func(r *rig) { r.issuer.refresh = away }, "", login.ErrSessionUnavailable, 1, true},
+		{"another user's ID token", -time.Second, func(r *rig) { r.issuer.id.Subject = "auth0|2" }, "", login.ErrSessionUnavailable, 1, true},
+		{"a bad ID token", -time.Second, func(r *rig) { r.issuer.idErr = errors.New("its signature: secret-id-2") }, "", login.ErrSessionUnavailable, 1, true},
+		{"no ID token", -time.Second, func(r *rig) { r.issuer.refreshed.IDToken = "" }, "secret-access-2", nil, 1, true},
+		{"no access token", -time.Second, func(r *rig) { r.issuer.refreshed.AccessToken = "" }, "", login.ErrSessionUnavailable, 1, true},
+		{"it does not fit any more", -time.Second, func(r *rig) { r.sessions.saveErr = login.ErrTooLarge }, "", login.ErrTooLarge, 1, true},
+		{"a logout meanwhile", -time.Second, func(r *rig) {
+			r.issuer.onRefresh = func() { r.revoked.sids["sid-1"] = true }
+		}, "", nil, 1, false},
+		{"a logout meanwhile, and the issuer is away", 30 * time.Second, func(r *rig) {
+			r.issuer.onRefresh = func() { r.revoked.sids["sid-1"] = true }
+			r.issuer.refresh = away
+		}, "", nil, 1, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t)
+			b := r.browser()
+			b.logIn()
+			before := r.sessions.kept[b.jar[cookieName]]
+			if tt.change != nil {
+				tt.change(r)
+			}
+			r.now = r.now.Add(time.Hour - tt.left)
+			found, err := b.find()
+			if !errors.Is(err, tt.err) || (found.Session != nil) != (tt.session != "") {
+				t.Fatalf("%+v %v", found, err)
+			}
+			for _, text := range []string{found.Cause, fmt.Sprint(err)} {
+				if strings.Contains(text, "secret-") {
+					t.Error(text)
+				}
+			}
+			if s := found.Session; s != nil {
+				if s.AccessToken != tt.session || s.ID != before.ID || !s.Begun.Equal(before.Begun) || s.Ends.After(before.Ends) {
+					t.Errorf("%+v", s)
+				}
+			}
+			if r.issuer.refreshes != tt.asked || (b.jar[cookieName] != "") != tt.jar {
+				t.Errorf("%d refreshes, %v", r.issuer.refreshes, b.jar)
+			}
+		})
+	}
+}
+
+func TestARefreshThatALogoutOvertookRevokesWhatItGot(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	b.logIn()
+	r.issuer.onRefresh = func() { r.revoked.sids["sid-1"] = true }
+	r.now = r.now.Add(time.Hour)
+	if found, err := b.find(); err != nil || found.Session != nil || fmt.Sprint(r.issuer.revoked) != "[secret-refresh-2]" {
+		t.Errorf("%+v %v, revoked %v", found, err, r.issuer.revoked)
+	}
+}
+
+func TestARefreshKeepsWhatItWasNotGiven(t *testing.T) {
+	r := newRig(t, func(o *login.Options) { o.KeepIDToken = true })
+	b := r.browser()
+	b.logIn()
+	r.issuer.refreshed = login.Tokens{AccessToken: "secret-access-2"} // no rotation, no ID token, no expires_in
+	r.now = r.now.Add(time.Hour)
+	found, err := b.find()
+	if err != nil || found.Session.RefreshToken != "secret-refresh" || found.Session.IDToken != "secret-id" || !found.Session.Expires.IsZero() {
+		t.Errorf("%+v %v", found, err)
+	}
+	if _, err := b.find(); err != nil || r.issuer.refreshes != 1 {
+		t.Errorf("a token of unknown life is refreshed %d times: %v", r.issuer.refreshes, err)
+	}
+}
+
+func TestARouteOfIDTokensNeedsANewOne(t *testing.T) {
+	r := newRig(t, func(o *login.Options) { o.Login.JudgeIDToken = true })
+	b := r.browser()
+	b.logIn()
+	r.issuer.refreshed.IDToken = ""
+	r.now = r.issuer.id.Expires
+	if found, err := b.find(); !errors.Is(err, login.ErrSessionUnavailable) {
+		t.Errorf("%+v %v", found, err)
+	}
+}
+
+func TestAnIssuerThatIsAwayIsNotAskedByEveryRequestOfTheLastMinute(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	b.logIn()
+	r.issuer.refresh = login.ErrUnavailable
+	r.now = r.now.Add(time.Hour - 30*time.Second)
+	for range 10 {
+		if found, err := b.find(); err != nil || found.Session == nil {
+			t.Fatalf("%+v %v", found, err)
+		}
+	}
+	if r.issuer.refreshes != 1 {
+		t.Errorf("asked %d times", r.issuer.refreshes)
+	}
+	r.issuer.refresh = nil
+	r.now = r.now.Add(2 * time.Second)
+	if found, err := b.find(); err != nil || found.Session.AccessToken != "secret-access-2" {
+		t.Errorf("%+v %v", found, err)
+	}
+}
+
+func TestFiftyRequestsAtExpiryAreOneRefreshAndNobodyIsLoggedOut(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	b.logIn()
+	r.now = r.now.Add(time.Hour)
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			found, err := r.flow.Session(t.Context(), b.request("GET", "/api"), r.now)
+			if err != nil || found.Session == nil || found.Session.AccessToken != "secret-access-2" || len(found.SetCookies) == 0 {
+				t.Errorf("%+v %v", found, err)
+			}
+		})
+	}
+	wg.Wait()
+	if r.issuer.refreshes != 1 {
+		t.Errorf("%d refreshes", r.issuer.refreshes)
+	}
+}
+
+func TestRenew(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change  func(*rig, *session.Session)
+		session bool
+		err     error
+	}{
+		"refreshed":              {func(*rig, *session.Session) {}, true, nil},
+		"no refresh token":       {func(_ *rig, s *session.Session) { s.RefreshToken = "" }, false, nil},
+		"invalid_grant":          {func(r *rig, _ *session.Session) { r.issuer.refresh = login.ErrInvalidGrant }, false, nil},
+		"the issuer is away":     {func(r *rig, _ *session.Session) { r.issuer.refresh = login.ErrUnavailable }, false, login.ErrSessionUnavailable},
+		"a logout that overtook": {func(r *rig, s *session.Session) { r.revoked.sessions[s.ID] = true }, false, nil},
+	} {
+		r := newRig(t)
+		b := r.browser()
+		b.logIn()
+		s := *r.sessions.kept[b.jar[cookieName]]
+		tt.change(r, &s)
+		found, err := r.flow.Renew(context.Background(), b.request("GET", "/api"), &s, r.now)
+		if (found.Session != nil) != tt.session || !errors.Is(err, tt.err) || found.Session == nil && err == nil && len(found.SetCookies) == 0 {
+			t.Errorf("%s: %+v %v", name, found, err)
+		}
+	}
+}
