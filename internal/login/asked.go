@@ -33,7 +33,7 @@ func (a *asked) read(params map[string]string) error {
 func (a asked) unmet(id Identity, now time.Time, leeway time.Duration) string {
 	if a.MaxAge != nil {
 		oldest := now.Add(-time.Duration(*a.MaxAge)*time.Second - leeway)
-		if id.AuthTime.IsZero() || id.AuthTime.Before(oldest) {
+		if id.AuthTime.Before(oldest) { // as zero is, where there is none
 			return "the authentication is older than the max_age that was asked for"
 		}
 	}
@@ -43,7 +43,7 @@ func (a asked) unmet(id Identity, now time.Time, leeway time.Duration) string {
 	switch {
 	case a.Organization == "":
 	case strings.HasPrefix(a.Organization, "org_") && id.OrgID != a.Organization,
-		!strings.HasPrefix(a.Organization, "org_") && (id.OrgName == "" || !strings.EqualFold(id.OrgName, a.Organization)):
+		!strings.HasPrefix(a.Organization, "org_") && !strings.EqualFold(id.OrgName, a.Organization):
 		return "the organization is not the one that was asked for"
 	}
 	return ""

@@ -45,7 +45,7 @@ func weightZero(params string) bool {
 			continue
 		}
 		q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		return err != nil || q <= 0
+		return err != nil || !(q > 0) // NaN is no weight either
 	}
 	return false
 }

@@ -160,6 +160,16 @@ func TestReturnPaths(t *testing.T) {
 	}
 }
 
+func TestASealedReturnPathIsJudgedAgain(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	state := b.begin("/bye")
+	r.conf.LogoutPath = "/bye" // the route was changed meanwhile
+	if a := b.back(url.Values{"code": {"c"}, "state": {state}}); a.Status != 303 || header(a, "Location") != "/" {
+		t.Errorf("%d %q", a.Status, header(a, "Location"))
+	}
+}
+
 func TestTransactionCookies(t *testing.T) {
 	shape := regexp.MustCompile(`^__Host-auth0_txn_[0-4]=[A-Za-z0-9_-]+; Path=/; Max-Age=600; Secure; HttpOnly; SameSite=Lax$`)
 	plain := regexp.MustCompile(`^auth0_txn_[0-4]=[A-Za-z0-9_-]+; Path=/; Max-Age=600; HttpOnly; SameSite=Lax$`)

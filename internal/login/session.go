@@ -158,7 +158,7 @@ func (f *Flow) refresh(ctx context.Context, req Request, s *session.Session, now
 	case err == nil:
 		err = errors.New("no session came of it")
 	}
-	if noAnswer(err) {
+	if errors.Is(err, ErrUnavailable) { // and not that this one client went away
 		f.restUntil.Store(now.Add(refreshRest).UnixMilli())
 	}
 	cause := causeOf("the refresh", err, s.RefreshToken, s.AccessToken, s.IDToken)

@@ -298,3 +298,54 @@ func TestRenew(t *testing.T) {
 		}
 	}
 }
+
+func TestATokenThatIsOverIsRefreshedThoughTheIssuerDidNotAnswerAMomentAgo(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	b.logIn()
+	r.issuer.refresh = login.ErrUnavailable
+	r.now = r.now.Add(time.Hour - time.Second)
+	if found, err := b.find(); err != nil || found.Session == nil {
+		t.Fatalf("%+v %v", found, err)
+	}
+	r.issuer.refresh = nil
+	r.now = r.now.Add(time.Second)
+	if found, err := b.find(); err != nil || found.Session.AccessToken != "secret-access-2" {
+		t.Errorf("%+v %v", found, err)
+	}
+}
+
+func TestARefreshBringsTheEndNearerAndNeverFarther(t *testing.T) {
+	for expiry, want := range map[time.Duration]time.Duration{2 * time.Hour: 2 * time.Hour, 100 * time.Hour: 72 * time.Hour} {
+		r := newRig(t)
+		b := r.browser()
+		b.logIn()
+		r.issuer.id.SessionExpiry = start.Add(expiry)
+		r.now = r.now.Add(time.Hour)
+		if found, err := b.find(); err != nil || !found.Session.Ends.Equal(start.Add(want)) {
+			t.Errorf("%v: %+v %v", expiry, found.Session, err)
+		}
+	}
+}
+
+// The cookie with the used refresh token could arrive after its successor's.
+func TestACookieIsNotWrittenAnewJustBeforeARefresh(t *testing.T) {
+	for name, tt := range map[string]struct {
+		refreshToken string
+		left         time.Duration
+		writes       bool
+	}{
+		"a refresh is near":   {"secret-refresh", 90 * time.Second, false},
+		"a refresh is far":    {"secret-refresh", 121 * time.Second, true},
+		"there is no refresh": {"", 90 * time.Second, true},
+	} {
+		r := newRig(t)
+		r.issuer.tokens.ExpiresIn, r.issuer.tokens.RefreshToken = 2*time.Hour, tt.refreshToken
+		b := r.browser()
+		b.logIn()
+		r.now = r.now.Add(2*time.Hour - tt.left)
+		if found, err := b.find(); err != nil || found.Session == nil || (len(found.SetCookies) > 0) != tt.writes {
+			t.Errorf("%s: %+v %v", name, found, err)
+		}
+	}
+}
