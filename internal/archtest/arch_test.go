@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"internal/pattern":          {},
 	"internal/rule":             {"internal/pattern"},
 	"internal/secret":           {},
-	"internal/login":            {"internal/session"},
+	"internal/login":            {"internal/config", "internal/fold", "internal/refusal", "internal/session"},
 	"internal/session":          {"internal/secret"},
 	"internal/session/store":    {"internal/login", "internal/session"},
 	"internal/identity":         {"internal/claim", "internal/fold", "internal/token"},
