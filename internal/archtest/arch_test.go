@@ -35,6 +35,7 @@ var layers = map[string][]string{
 	"internal/identity":         {"internal/claim", "internal/fold", "internal/token"},
 	"internal/jwk":              {},
 	"internal/jwks":             {"internal/discovery", "internal/fetch", "internal/jwk", "internal/strictjson"},
+	"internal/oidc":             {"internal/config", "internal/discovery", "internal/fetch", "internal/jwk", "internal/jwks", "internal/login", "internal/strictjson", "internal/token"},
 	"internal/discovery":        {"internal/fetch", "internal/strictjson"},
 	"internal/fetch":            {},
 	"internal/token":            {"internal/fold", "internal/strictjson"},
