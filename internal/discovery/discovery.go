@@ -6,6 +6,7 @@ package discovery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -64,11 +65,8 @@ func Read(ctx context.Context, f Fetcher, s Source) (*Document, error) {
 	return &Document{members: members, plain: err == nil && from.Scheme == "http"}, nil
 }
 
-// Has reports whether the document has a member of that name.
-func (d *Document) Has(name string) bool {
-	_, there := d.members[name]
-	return there
-}
+// Has reports whether the document has a member of that name that is not null.
+func (d *Document) Has(name string) bool { return d.members[name] != nil }
 
 // URL is a URL that the document names. A document that came over https names
 // none with http: whoever is on the way could replace what is there. Whether
@@ -78,13 +76,15 @@ func (d *Document) URL(name string) (string, error) {
 	text, _ := d.members[name].(string)
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || u.User != nil {
-		return "", ErrURL
+		return "", refused(name)
 	}
 	if u.Scheme == "https" || u.Scheme == "http" && d.plain {
 		return text, nil
 	}
-	return "", ErrURL
+	return "", refused(name)
 }
+
+func refused(name string) error { return fmt.Errorf("%w: %s", ErrURL, name) }
 
 // True reports whether the document says true under a name.
 func (d *Document) True(name string) bool { return d.members[name] == true }

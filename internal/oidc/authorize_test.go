@@ -59,7 +59,9 @@ func TestWhatTheBrowserIsSentWith(t *testing.T) {
 
 func TestTheEndpointsOwnQueryIsKept(t *testing.T) {
 	s := newSite(t, says(500, ""))
-	got, err := s.client(t).AuthorizationURL(t.Context(), login.Authorization{State: "s", Nonce: "n", Verifier: verifier})
+	got, err := s.client(t).AuthorizationURL(t.Context(), login.Authorization{
+		State: "s", Nonce: "n", Verifier: verifier, Params: map[string]string{"audience": "https://other.example.com"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,7 @@ func TestDiscoveryDocumentsThatAreRefused(t *testing.T) {
 	}{
 		{"a good one", documentOf(), "", nil},
 		{"the least", documentOf("revocation_endpoint", "", "pushed_authorization_request_endpoint", ""), "", nil},
+		{"endpoints that are null", documentOf("revocation_endpoint", "null", "end_session_endpoint", "null"), "", nil},
 		{"endpoints of another host", documentOf("token_endpoint", `"https://api.op.example/token"`), "", nil},
 		{"another issuer", documentOf("issuer", `"https://evil.example/"`), "", oidc.ErrAnswer},
 		{"an issuer without its slash", documentOf("issuer", `"https://op.example"`), "", oidc.ErrAnswer},
@@ -84,6 +85,16 @@ func TestDiscoveryDocumentsThatAreRefused(t *testing.T) {
 		if err := issuerOf(t, c); !errors.Is(err, tt.want) || errors.Is(err, login.ErrUnavailable) || err != nil && strings.Contains(err.Error(), "op.example") {
 			t.Errorf("%s: %v", tt.name, err)
 		}
+	}
+}
+
+func TestTheLogNamesTheEndpointThatIsRefused(t *testing.T) {
+	var log bytes.Buffer
+	c := newClient(t, fakeOptions(t, serves(documentOf("end_session_endpoint", `"http://op.example/end"`))), func(o *oidc.Options) {
+		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	if err := issuerOf(t, c); err == nil || !strings.Contains(log.String(), "end_session_endpoint") || strings.Contains(log.String(), "http://") {
+		t.Errorf("%v, log %s", err, log.String())
 	}
 }
 

@@ -28,6 +28,9 @@ const (
 //     is at most 2 minutes ago;
 //  5. it has a jti and the event of a logout;
 //  6. it has a sid or a sub, and no nonce, so that no ID token can be taken for it.
+//
+// Expires is when it is not valid any more by 4, so that its jti is remembered
+// for long enough, and not for as long as its issuer likes.
 func (c *Client) LogoutToken(ctx context.Context, raw string, now time.Time) (login.Logout, error) {
 	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
@@ -52,8 +55,8 @@ func (c *Client) LogoutToken(ctx context.Context, raw string, now time.Time) (lo
 	if err := claimTexts(t, map[string]*string{"jti": &out.JTI, "sid": &out.SID, "sub": &out.Subject}); err != nil {
 		return login.Logout{}, err
 	}
-	var issued time.Time
-	if err := claimDates(t, map[string]*time.Time{"iat": &issued, "exp": &out.Expires}); err != nil {
+	var issued, expires time.Time
+	if err := claimDates(t, map[string]*time.Time{"iat": &issued, "exp": &expires}); err != nil {
 		return login.Logout{}, err
 	}
 	switch {
@@ -64,7 +67,18 @@ func (c *Client) LogoutToken(ctx context.Context, raw string, now time.Time) (lo
 	case now.Sub(issued) > logoutTokenAge:
 		return login.Logout{}, notGood("it was issued more than 2 minutes ago")
 	}
+	out.Expires = c.goodUntil(issued, expires)
 	return out, nil
+}
+
+// goodUntil is when a logout token is not taken any more, rounded up: exp has the
+// leeway, and iat makes it short whatever exp says.
+func (c *Client) goodUntil(issued, expires time.Time) time.Time {
+	until := expires.Add(c.opt.Leeway)
+	if tooOld := issued.Add(logoutTokenAge); tooOld.Before(until) {
+		until = tooOld
+	}
+	return until.Add(time.Second)
 }
 
 // saysLogout reports whether events holds that of a logout, an object.

@@ -25,7 +25,7 @@ func logoutClaims(changes ...string) string {
 
 func TestGoodLogoutTokens(t *testing.T) {
 	v := newVerifiers(t)
-	whole := login.Logout{Issuer: fakeIssuer, SID: "s1", Subject: "auth0|alice", JTI: "j1", Expires: now.Add(2 * time.Minute)}
+	whole := login.Logout{Issuer: fakeIssuer, SID: "s1", Subject: "auth0|alice", JTI: "j1"}
 	only := func(sid, sub string) login.Logout {
 		l := whole
 		l.SID, l.Subject = sid, sub
@@ -49,6 +49,7 @@ func TestGoodLogoutTokens(t *testing.T) {
 		{"ES256", signed("ES256", forge.P256(), logoutClaims()), whole},
 	} {
 		got, err := v.ours.LogoutToken(t.Context(), tt.raw, now)
+		got.Expires = time.Time{}
 		if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v %s", tt.name, err, diff)
 		}
@@ -118,6 +119,28 @@ func TestLogoutTokensThatAreRefused(t *testing.T) {
 		got, err := v.ours.LogoutToken(t.Context(), tt.raw, now)
 		if !errors.Is(err, oidc.ErrToken) || got != (login.Logout{}) {
 			t.Errorf("%s: %+v, %v", tt.name, got, err)
+		}
+	}
+}
+
+// Whoever remembers the jti forgets it at Expires: the token must not be good
+// any more by then, or it could be used twice.
+func TestALogoutTokenIsRememberedForAsLongAsItIsGood(t *testing.T) {
+	v := newVerifiers(t)
+	for name, raw := range map[string]string{
+		"good for two minutes":      rs256(logoutClaims()),
+		"good for a second":         rs256(logoutClaims("exp", in(1))),
+		"expired within the leeway": rs256(logoutClaims("exp", in(-29))),
+		"good for years":            rs256(logoutClaims("exp", in(1e8))),
+		"issued ahead":              rs256(logoutClaims("iat", in(29), "exp", in(1e8))),
+		"issued two minutes ago":    rs256(logoutClaims("iat", in(-120), "exp", in(1e8))),
+	} {
+		got, err := v.ours.LogoutToken(t.Context(), raw, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.ours.LogoutToken(t.Context(), raw, got.Expires); err == nil || got.Expires.After(now.Add(3*time.Minute)) || !got.Expires.After(now) {
+			t.Errorf("%s: remembered for %v: %v", name, got.Expires.Sub(now), err)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (c *Client) readMetadata(ctx context.Context) (*metadata, error) {
 		}
 		// A fragment belongs to no endpoint (RFC 6749 section 3.1).
 		if len(*endpoint.into) > maxURL || strings.Contains(*endpoint.into, "#") {
-			return nil, atDiscovery(discovery.ErrURL)
+			return nil, atDiscovery(fmt.Errorf("%w: %s", discovery.ErrURL, endpoint.name))
 		}
 	}
 	m.tokenAuth = c.authMethod(document, "token_endpoint_auth_methods_supported")
