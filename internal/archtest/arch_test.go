@@ -30,6 +30,7 @@ var layers = map[string][]string{
 	"internal/dpop":             {"internal/jwk", "internal/strictjson", "internal/token"},
 	"internal/replay":           {"internal/dpop", "internal/redis"},
 	"internal/redis":            {},
+	"internal/revocation":       {"internal/redis", "internal/session"},
 	"internal/pattern":          {},
 	"internal/rule":             {"internal/pattern"},
 	"internal/secret":           {},
