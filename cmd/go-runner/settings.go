@@ -104,7 +104,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.adminAddr, "admin-addr", "", "`address` for /metrics, /healthz and /readyz, such as 127.0.0.1:9100 (default off)")
 	s.cacheSize = auth0jwt.DefaultCacheSize
 	f.Var(&s.cacheSize, "cache-size", "bound of what is remembered of verified tokens; 0 remembers nothing")
-	f.StringVar(&s.redisURL, "redis-url", "", "redis:// or rediss:// `URL` of a memory of DPoP proofs that several gateways share (default this process's own)")
+	f.StringVar(&s.redisURL, "redis-url", "", "`URL` of the Redis that several gateways share, redis://, rediss:// or unix://, with Sentinel or Cluster in its query (default this process's own memory)")
 	f.BoolVar(&s.pprof, "pprof", false, "serve /debug/pprof/ on --admin-addr too")
 	f.DurationVar(&s.maxStale, "max-stale", 24*time.Hour, "how long an issuer's last good keys stay in use")
 }

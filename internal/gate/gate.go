@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fetch"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
@@ -36,7 +38,10 @@ type Options struct {
 	// Cache remembers verified tokens and decisions; nil is nothing. The gate
 	// closes it.
 	Cache *Cache
-	// Replay is the memory of DPoP proofs; nil is this process's own.
+	// Redis is what gateways share; nil is nothing. The gate closes it.
+	Redis redis.UniversalClient
+	// Replay is the memory of DPoP proofs where there is no Redis; nil is a new
+	// one of this process's own.
 	Replay replay.Store
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -63,7 +68,10 @@ func New(opt Options) *Gate {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	if opt.Replay == nil {
+	switch {
+	case opt.Redis != nil:
+		opt.Replay = replay.NewRedis(opt.Redis)
+	case opt.Replay == nil:
 		opt.Replay = replay.NewMemory()
 	}
 	opt.Config.Logger = opt.Logger
@@ -87,7 +95,9 @@ func (g *Gate) Close() {
 	if g.cache != nil {
 		g.cache.Close()
 	}
-	_ = g.proofs.Close() // of a client's connections: nothing is lost
+	if g.opt.Redis != nil {
+		_ = g.opt.Redis.Close() // nothing is lost
+	}
 }
 
 // Request is a request and the gateway that it came by.

@@ -1,6 +1,6 @@
-// Package replay remembers which DPoP proofs were seen (RFC 9449 section 11.1),
-// in this process or in a Redis that several gateways share. It must not know
-// what a good proof is.
+// Package replay remembers what may be used once, DPoP proofs (RFC 9449 section
+// 11.1) and whatever else has a name, in this process or in a Redis that several
+// gateways share. It must not know what a good proof is.
 package replay
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	ownredis "github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/redis"
 )
 
 // Store remembers proofs until they are too old to be taken (RFC 9449 section
@@ -29,15 +30,15 @@ const (
 	perShard = 1 << 14 // about a million proofs in all, some 60 MiB
 )
 
-// ErrFull means that the memory holds as many live proofs as it may.
-var ErrFull = errors.New("replay: too many proofs at once")
+// ErrFull means that the memory holds as much as it may.
+var ErrFull = errors.New("replay: too many at once")
 
 // Memory remembers the proofs of this process.
 type Memory struct{ shards [shards]shard }
 
 type shard struct {
 	mu    sync.Mutex
-	until map[dpop.ID]int64 // Unix seconds
+	until map[[16]byte]int64 // Unix seconds
 	swept int64
 }
 
@@ -46,19 +47,25 @@ type shard struct {
 func NewMemory() *Memory { return &Memory{} }
 
 // First implements [Store].
-func (m *Memory) First(_ context.Context, p dpop.Proof, now time.Time) (bool, error) {
-	s := &m.shards[p.ID[0]%shards]
+func (m *Memory) First(ctx context.Context, p dpop.Proof, now time.Time) (bool, error) {
+	return m.first(ctx, "", p.ID, p.Expires, now)
+}
+
+// first takes no prefix into account: an id is a hash, of a proof or of
+// something else.
+func (m *Memory) first(_ context.Context, _ string, id [16]byte, expires, now time.Time) (bool, error) {
+	s := &m.shards[id[0]%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	second := now.Unix()
-	if until, there := s.until[p.ID]; there && second < until {
+	if until, there := s.until[id]; there && second < until {
 		return false, nil
 	}
 	if len(s.until) >= perShard && s.swept != second {
 		s.swept = second
-		for id, until := range s.until {
+		for old, until := range s.until {
 			if second >= until {
-				delete(s.until, id)
+				delete(s.until, old)
 			}
 		}
 	}
@@ -66,57 +73,31 @@ func (m *Memory) First(_ context.Context, p dpop.Proof, now time.Time) (bool, er
 		return false, ErrFull
 	}
 	if s.until == nil {
-		s.until = map[dpop.ID]int64{}
+		s.until = map[[16]byte]int64{}
 	}
-	s.until[p.ID] = p.Expires.Unix()
+	s.until[id] = expires.Unix()
 	return true, nil
 }
 
-// Unavailable is a memory that cannot be asked: every proof is refused.
-type Unavailable struct{ Err error }
+// Redis remembers the proofs of all gateways that share it.
+type Redis struct{ client redis.UniversalClient }
+
+// NewRedis makes a memory in a Redis. Whoever opened the client closes it.
+func NewRedis(client redis.UniversalClient) *Redis { return &Redis{client} }
 
 // First implements [Store].
-func (u Unavailable) First(context.Context, dpop.Proof, time.Time) (bool, error) { return false, u.Err }
-
-// redisAtMost bounds the wait for Redis on a request's path.
-const redisAtMost = 500 * time.Millisecond
-
-// Redis remembers the proofs of all gateways that share it.
-type Redis struct{ client *redis.Client }
-
-// NewRedis makes a memory in the Redis of a redis:// or rediss:// URL. It does
-// not connect yet. The error does not repeat the URL, which may hold a
-// password.
-func NewRedis(url string) (*Redis, error) {
-	opt, err := redis.ParseURL(url)
-	if err != nil {
-		return nil, errors.New("want redis://[USER:PASSWORD@]HOST:PORT/DB, or rediss:// for TLS")
-	}
-	opt.DialTimeout, opt.ReadTimeout, opt.WriteTimeout = redisAtMost, redisAtMost, redisAtMost
-	opt.PoolTimeout = redisAtMost
-	opt.ContextTimeoutEnabled = true
-	opt.DialerRetries = 1
-	opt.MaxRetries = -1        // a second SET NX would find the first one's key
-	redis.SetLogger(silence{}) // it would write to standard error; errors reach the caller
-	return &Redis{redis.NewClient(opt)}, nil
+func (r *Redis) First(ctx context.Context, p dpop.Proof, now time.Time) (bool, error) {
+	return r.first(ctx, "auth0-jwt:dpop:", p.ID, p.Expires, now)
 }
 
-type silence struct{}
-
-// Printf implements the logger of go-redis.
-func (silence) Printf(context.Context, string, ...any) {}
-
-// First implements [Store]: SET NX with the proof's time to live.
-func (r *Redis) First(ctx context.Context, p dpop.Proof, now time.Time) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, redisAtMost)
+// first is SET NX with the time to live.
+func (r *Redis) first(ctx context.Context, prefix string, id [16]byte, expires, now time.Time) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, ownredis.AtMost)
 	defer cancel()
-	ttl := max(p.Expires.Sub(now), time.Second)
-	err := r.client.SetArgs(ctx, "auth0-jwt:dpop:"+base64.RawURLEncoding.EncodeToString(p.ID[:]), 1, redis.SetArgs{Mode: "NX", TTL: ttl}).Err()
+	ttl := max(expires.Sub(now), time.Second)
+	err := r.client.SetArgs(ctx, prefix+base64.RawURLEncoding.EncodeToString(id[:]), 1, redis.SetArgs{Mode: "NX", TTL: ttl}).Err()
 	if errors.Is(err, redis.Nil) {
 		return false, nil
 	}
 	return err == nil, err
 }
-
-// Close ends the connections.
-func (r *Redis) Close() error { return r.client.Close() }

@@ -15,9 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/redis"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
 )
 
@@ -40,8 +41,7 @@ func numbered(n uint64) dpop.Proof {
 
 func TestAMemoryTakesAProofOnce(t *testing.T) {
 	server, _ := redisServer(t)
-	shared := must(replay.NewRedis(server))
-	defer shared.Close()
+	shared := replay.NewRedis(opened(t, server))
 	for name, memory := range map[string]replay.Store{"in the process": replay.NewMemory(), "in Redis": shared} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()
@@ -75,9 +75,7 @@ func TestAMemoryTakesAProofOnce(t *testing.T) {
 
 func TestSeveralGatewaysShareARedis(t *testing.T) {
 	server, stop := redisServer(t)
-	a, b := must(replay.NewRedis(server)), must(replay.NewRedis(server))
-	defer a.Close()
-	defer b.Close()
+	a, b := replay.NewRedis(opened(t, server)), replay.NewRedis(opened(t, server))
 	proof := numbered(3)
 	if first, err := a.First(t.Context(), proof, clock); !first || err != nil {
 		t.Errorf("the first gateway: %v, %v", first, err)
@@ -95,15 +93,13 @@ func TestSeveralGatewaysShareARedis(t *testing.T) {
 // forget a proof: no route, and no other gateway, takes it from then on.
 func TestRedisForgetsAProofNoSoonerThanItMay(t *testing.T) {
 	server, _ := redisServer(t)
-	shared := must(replay.NewRedis(server))
-	defer shared.Close()
+	shared := replay.NewRedis(opened(t, server))
 	proof := numbered(7)
 	before := time.Now()
 	if first, err := shared.First(t.Context(), proof, clock); !first || err != nil {
 		t.Fatalf("%v, %v", first, err)
 	}
-	client := redis.NewClient(must(redis.ParseURL(server)))
-	defer client.Close()
+	client := opened(t, server)
 	names := must(client.Keys(t.Context(), "*").Result())
 	if len(names) != 1 {
 		t.Fatalf("Redis holds %q", names)
@@ -115,11 +111,42 @@ func TestRedisForgetsAProofNoSoonerThanItMay(t *testing.T) {
 	}
 }
 
-func TestARedisURLThatIsNone(t *testing.T) {
-	for _, url := range []string{"", "localhost:6379", "http://user:hunter2@localhost", "redis://:hunter2@localhost:port"} {
-		if _, err := replay.NewRedis(url); err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: %v", url, err)
+func TestANameIsUsedOnce(t *testing.T) {
+	server, stop := redisServer(t)
+	client := opened(t, server)
+	now := time.Now()
+	for name, once := range map[string]*replay.Once{"in the process": replay.NewMemory().Once(), "in Redis": replay.NewRedis(client).Once()} {
+		t.Run(name, func(t *testing.T) {
+			var taken atomic.Int64
+			var all sync.WaitGroup
+			for range 50 {
+				all.Go(func() {
+					first, err := once.First(t.Context(), "state a", now.Add(time.Minute), now)
+					if err != nil {
+						t.Error(err)
+					}
+					if first {
+						taken.Add(1)
+					}
+				})
+			}
+			all.Wait()
+			if n := taken.Load(); n != 1 {
+				t.Errorf("taken %d times", n)
+			}
+			if first, err := once.First(t.Context(), "state b", now.Add(time.Minute), now); !first || err != nil {
+				t.Errorf("another name: %v, %v", first, err)
+			}
+		})
+	}
+	for _, name := range must(client.Keys(t.Context(), "*").Result()) {
+		if !strings.HasPrefix(name, "auth0-jwt:once:") || strings.Contains(name, "state") {
+			t.Errorf("Redis holds %q", name)
 		}
+	}
+	stop()
+	if first, err := replay.NewRedis(client).Once().First(t.Context(), "state c", now.Add(time.Minute), now); first || err == nil {
+		t.Errorf("Redis is away: %v, %v", first, err)
 	}
 }
 
@@ -150,6 +177,13 @@ func TestTheMemoryForgetsOnlyWhatIsTooOld(t *testing.T) {
 	if first, err := m.First(ctx, fresh, later); !first || err != nil {
 		t.Errorf("when all are too old: %v, %v", first, err)
 	}
+}
+
+func opened(t *testing.T, url string) goredis.UniversalClient {
+	t.Helper()
+	client := must(redis.Open(url))
+	t.Cleanup(func() { _ = client.Close() })
+	return client
 }
 
 // redisServer starts a Redis of its own on a free port, and ends it.

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -30,12 +29,4 @@ func (w *Watched) First(ctx context.Context, p dpop.Proof, now time.Time) (bool,
 		w.Logger.Info("the memory of DPoP proofs answers again")
 	}
 	return first, err
-}
-
-// Close closes the memory, if there is anything to close.
-func (w *Watched) Close() error {
-	if c, ok := w.Store.(io.Closer); ok {
-		return c.Close()
-	}
-	return nil
 }

@@ -32,9 +32,6 @@ func TestOnlyChangesOfTheMemorysHealthAreLogged(t *testing.T) {
 	if bad, good := strings.Count(log.String(), "cannot be asked"), strings.Count(log.String(), "answers again"); bad != 2 || good != 1 {
 		t.Errorf("%d and %d lines:\n%s", bad, good, log.String())
 	}
-	if err := w.Close(); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestARequestThatEndedSaysNothingOfTheMemorysHealth(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inplace"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/redis"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
 )
@@ -45,9 +46,10 @@ type Options struct {
 	// CacheSize bounds what is remembered of verified tokens, in bytes; 0 is
 	// [DefaultCacheSize], less than 0 remembers nothing.
 	CacheSize int64
-	// RedisURL is a redis:// or rediss:// URL of a memory of DPoP proofs that
-	// several gateways share; "" is this process's own memory. A URL that is
-	// none denies DPoP requests.
+	// RedisURL names the Redis that several gateways share, for DPoP proofs that
+	// were used; "" is this process's own memory. A server, Sentinels and a
+	// cluster have the forms that the reference tells of. A URL that is none
+	// denies DPoP requests.
 	RedisURL string
 	// SecretsDir is the absolute path of the directory that the files of
 	// secrets have to be below; "" is any file. It does not limit references to
@@ -80,11 +82,18 @@ func New(opt Options) *Plugin {
 // Configure replaces the operator's settings, for configurations read from now
 // on.
 func (p *Plugin) Configure(opt Options) {
-	previous := p.gate.Swap(gate.New(gate.Options{
+	g := gate.Options{
 		Config:   config.Options{AllowInsecure: opt.AllowInsecure, AllowNetworks: opt.AllowNetworks, SecretsDir: opt.SecretsDir, Redis: opt.RedisURL != ""},
 		MaxStale: opt.MaxStale, Transport: opt.Transport, RootCAs: opt.RootCAs,
-		Cache: cacheOf(opt.CacheSize), Replay: p.replayOf(opt.RedisURL), Logger: opt.Logger,
-	}))
+		Cache: cacheOf(opt.CacheSize), Replay: p.memory, Logger: opt.Logger,
+	}
+	if opt.RedisURL != "" {
+		var err error
+		if g.Redis, err = redis.Open(opt.RedisURL); err != nil {
+			g.Redis = redis.Unavailable(err)
+		}
+	}
+	previous := p.gate.Swap(gate.New(g))
 	if previous != nil {
 		previous.Close()
 	}
@@ -96,9 +105,9 @@ func CheckRedisURL(url string) error {
 	if url == "" {
 		return nil
 	}
-	r, err := replay.NewRedis(url)
+	client, err := redis.Open(url)
 	if err == nil {
-		err = r.Close()
+		err = client.Close()
 	}
 	return err
 }
@@ -111,17 +120,6 @@ func cacheOf(size int64) *gate.Cache {
 		size = DefaultCacheSize
 	}
 	return gate.NewCache(uint64(size))
-}
-
-func (p *Plugin) replayOf(redisURL string) replay.Store {
-	if redisURL == "" {
-		return p.memory
-	}
-	r, err := replay.NewRedis(redisURL)
-	if err != nil {
-		return replay.Unavailable{Err: err}
-	}
-	return r
 }
 
 // Gate is what decides, for metrics and health. [Plugin.Configure] replaces it.
