@@ -124,6 +124,7 @@ func hang(w http.ResponseWriter, r *http.Request, e endpoint, _ Fault) {
 		_, _ = w.Write(a.announce(w))
 	case <-r.Context().Done():
 	case <-e.ending:
+		panic(http.ErrAbortHandler) // an empty answer would be one
 	}
 }
 
