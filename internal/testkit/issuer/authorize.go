@@ -191,22 +191,24 @@ func (i *Issuer) grant(w http.ResponseWriter, r *http.Request, a *authorization,
 	g, value := &grant{client: a.client, params: a.params, began: now}, rand.Text()
 	i.books.mu.Lock()
 	var member bool
-	if g.organization, member = i.books.membership(a, s.user); member {
+	sub := s.user.Sub
+	if g.organization, member = i.books.membership(a, s); member {
 		g.user, g.sid, g.authTime, g.acr = s.user, s.sid, s.authTime, s.acr
 		s.clients[a.client.ID] = true
 		i.books.codes[value] = &code{grant: g, expires: now.Add(codeLifetime)}
 	}
 	i.books.mu.Unlock()
 	if !member {
-		i.fail(w, r, a, "access_denied", "user "+s.user.Sub+" is not part of the "+a.params["organization"]+" organization")
+		i.fail(w, r, a, "access_denied", "user "+sub+" is not part of the "+a.params["organization"]+" organization")
 		return
 	}
 	i.reply(w, r, a, url.Values{"code": {value}})
 }
 
 // membership finds the organization that was asked for, nil for none; it is
-// false where the user is no member. The lock is held.
-func (b *books) membership(a *authorization, u *User) (*Organization, bool) {
+// false where the session's user is no member. An invitation makes the user one.
+// The lock is held.
+func (b *books) membership(a *authorization, s *session) (*Organization, bool) {
 	name := a.params["organization"]
 	if name == "" {
 		return nil, true
@@ -216,11 +218,11 @@ func (b *books) membership(a *authorization, u *User) (*Organization, bool) {
 		if delete(b.invitations, ticket); !there {
 			return nil, false
 		}
-		joined := *u
-		joined.Organizations = append(slices.Clone(u.Organizations), invited)
-		b.users[u.Sub], u = &joined, &joined
+		joined := *s.user
+		joined.Organizations = append(slices.Clone(joined.Organizations), invited)
+		b.users[joined.Sub], s.user = &joined, &joined
 	}
-	for _, o := range u.Organizations {
+	for _, o := range s.user.Organizations {
 		if o.ID == name || o.Name == name {
 			return &o, true
 		}

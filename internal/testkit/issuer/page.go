@@ -49,14 +49,14 @@ func (i *Issuer) showForm(w http.ResponseWriter, a *authorization, s *session) {
 	}
 	users := i.books.subs()
 	first := i.books.user(a.params["login_hint"])
+	id := rand.Text()
+	i.books.mu.Lock()
 	if first == nil && s != nil {
 		first = s.user
 	}
 	if first != nil {
 		users = append([]string{first.Sub}, without(users, first.Sub)...)
 	}
-	id := rand.Text()
-	i.books.mu.Lock()
 	i.books.forms[id] = a
 	i.books.mu.Unlock()
 	render(w, http.StatusOK, "login", map[string]any{
