@@ -1,153 +1,121 @@
 package issuer
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
-	"strconv"
-	"time"
 )
 
-// Fault is how an endpoint misbehaves until it is told otherwise.
+// Fault is how an endpoint or a token misbehaves until it is told otherwise.
 type Fault struct {
-	Path string `json:"path"` // jwks or discovery
-	// Fault is one of:
+	// Path is one of
+	//   jwks, discovery, authorize, par, token, userinfo, revocation, logout
+	//                 an endpoint
+	//   callback      what the browser brings back to the application
+	//   token_answer  the members of a good answer of the token endpoint
+	//   id_token, access_token, logout_token
+	//                 a token that a login, a refresh or a logout makes
+	Path string `json:"path"`
+	// Fault is none (well again) or, of an endpoint, one of:
 	//   status        the status, without a body
+	//   error         the status and an error of RFC 6749 section 5.2, Code
 	//   html          200 and a page
-	//   truncated     half the document, and the connection ends
+	//   truncated     half the answer, and the connection ends; what was asked for was done
+	//   lost          the connection is reset after what was asked for was done
 	//   endless       a document that never ends
-	//   slow          one byte a second
+	//   slow          the answer, one byte a second
+	//   hang          no answer until the fault is healed, then the good one
 	//   reset         the connection is reset (RST)
 	//   redirect      302 to the good document elsewhere
-	//   empty         a set without keys, or a discovery document without members
+	//   empty         a set without keys, or an object without members
 	//   wrong_issuer  discovery that names another issuer
-	//   none          well again
+	// Of callback: error (Code), wrong_iss, no_iss, wrong_state, no_state,
+	// wrong_code, repeated_code and repeated_state. Of token_answer: members, laid
+	// over the answer, a null takes one out. Of a token: see tokenFaults.
 	Fault  string `json:"fault"`
-	Status int    `json:"status"` // for status, 200 to 599; 0 is 500
+	Status int    `json:"status"` // for status and error, 200 to 599; 0 is 500, of error 400
+	Code   string `json:"error"`  // for error; "" is server_error
+	// Claims are laid over a token's own for claims, and over the members of the
+	// token endpoint's answer for members; a null takes one out.
+	Claims map[string]any `json:"claims"`
+	Times  int            `json:"times"` // how often; 0 is until it is told otherwise
 }
 
-// behaviours are what Fault.Fault may be; nil is none.
-var behaviours = map[string]func(http.ResponseWriter, *http.Request, endpoint, Fault){
-	"none": nil, "status": status, "html": html, "truncated": truncated, "endless": endless,
-	"slow": slow, "reset": reset, "redirect": redirect, "empty": empty, "wrong_issuer": wrongIssuer,
+// activeFault is a fault that was set.
+type activeFault struct {
+	Fault
+	left   int           // of Times
+	healed chan struct{} // closed when another takes its place
 }
 
-// endpoint is what a fault is done to.
-type endpoint struct {
-	document, empty map[string]any
-	elsewhere       string // URL of the document behind a redirect
-}
+// documents are the endpoints whose answer needs no request.
+var documents = []string{"jwks", "discovery"}
 
-// SetFault makes an endpoint misbehave. The error names what is not known.
-func (i *Issuer) SetFault(f Fault) error {
-	if f.Path != "jwks" && f.Path != "discovery" {
-		return fmt.Errorf("path: %q is unknown: give jwks or discovery", f.Path)
+var endpoints = append(slices.Clone(documents), "authorize", "par", "token", "userinfo", "revocation", "logout")
+
+// misbehaviours are the faults that a path can have.
+func misbehaviours(path string) []string {
+	switch {
+	case slices.Contains(endpoints, path):
+		return slices.Collect(maps.Keys(behaviours))
+	case path == "callback":
+		return slices.Collect(maps.Keys(callbackFaults))
+	case path == "token_answer":
+		return []string{"members"}
+	case slices.Contains([]string{"id_token", "access_token", "logout_token"}, path):
+		return slices.Collect(maps.Keys(tokenFaults))
 	}
-	if _, known := behaviours[f.Fault]; !known {
-		return fmt.Errorf("fault: %q is unknown: give one of %q", f.Fault, slices.Sorted(maps.Keys(behaviours)))
+	return nil
+}
+
+// SetFault makes an endpoint or a token misbehave. The error names what is not
+// known.
+func (i *Issuer) SetFault(f Fault) error {
+	known := misbehaviours(f.Path)
+	if known == nil {
+		return fmt.Errorf("path: %q is unknown: give one of %q, callback, token_answer, id_token, access_token or logout_token", f.Path, endpoints)
+	}
+	if f.Fault != "none" && !slices.Contains(known, f.Fault) {
+		slices.Sort(known)
+		return fmt.Errorf("fault: %q is unknown: give none or one of %q", f.Fault, known)
 	}
 	if f.Fault == "wrong_issuer" && f.Path != "discovery" {
 		return fmt.Errorf("fault: wrong_issuer is one of discovery: a key set names no issuer")
 	}
 	if f.Status == 0 {
 		f.Status = http.StatusInternalServerError
+		if f.Fault == "error" {
+			f.Status = http.StatusBadRequest
+		}
 	}
 	if f.Status < 200 || f.Status > 599 {
 		return fmt.Errorf("status: %d is not within 200 to 599", f.Status)
 	}
+	if f.Code == "" {
+		f.Code = "server_error"
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.faults[f.Path] = f
+	if before := i.faults[f.Path]; before != nil {
+		close(before.healed)
+	}
+	delete(i.faults, f.Path)
+	if f.Fault != "none" {
+		i.faults[f.Path] = &activeFault{Fault: f, left: f.Times, healed: make(chan struct{})}
+	}
 	return nil
 }
 
-// answer writes an endpoint's document, or does its fault.
-func (i *Issuer) answer(w http.ResponseWriter, r *http.Request, path string, e endpoint) {
+// fault is what a path is to do this time, and when that ends; the zero Fault
+// is nothing.
+func (i *Issuer) fault(path string) (f Fault, healed <-chan struct{}) {
 	i.mu.Lock()
-	f := i.faults[path]
-	i.mu.Unlock()
-	if misbehave := behaviours[f.Fault]; misbehave != nil {
-		misbehave(w, r, e, f)
-		return
+	defer i.mu.Unlock()
+	active := i.faults[path]
+	if active == nil || active.Times > 0 && active.left == 0 {
+		return Fault{}, nil
 	}
-	writeJSON(w, http.StatusOK, e.document)
-}
-
-func status(w http.ResponseWriter, _ *http.Request, _ endpoint, f Fault) { w.WriteHeader(f.Status) }
-
-func html(w http.ResponseWriter, _ *http.Request, _ endpoint, _ Fault) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write([]byte("<html><body>Down for maintenance</body></html>"))
-}
-
-func truncated(w http.ResponseWriter, _ *http.Request, e endpoint, _ Fault) {
-	body := announce(w, e)
-	_, _ = w.Write(body[:len(body)/2])
-	_ = http.NewResponseController(w).Flush() // else nothing at all is sent
-	panic(http.ErrAbortHandler)
-}
-
-func endless(w http.ResponseWriter, _ *http.Request, _ endpoint, _ Fault) {
-	w.Header().Set("Content-Type", "application/json")
-	_, err := w.Write([]byte(`{"padding":"`))
-	for chunk := bytes.Repeat([]byte("x"), 32<<10); err == nil; {
-		_, err = w.Write(chunk) // fails when the client had enough
-	}
-}
-
-func slow(w http.ResponseWriter, r *http.Request, e endpoint, _ Fault) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	body, rest := announce(w, e), http.NewResponseController(w)
-	for n := range body {
-		if _, err := w.Write(body[n : n+1]); err != nil || rest.Flush() != nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-r.Context().Done():
-			return
-		}
-	}
-}
-
-func reset(w http.ResponseWriter, _ *http.Request, _ endpoint, _ Fault) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // RST instead of FIN
-	}
-	_ = conn.Close()
-}
-
-func redirect(w http.ResponseWriter, _ *http.Request, e endpoint, _ Fault) {
-	w.Header().Set("Location", e.elsewhere)
-	w.WriteHeader(http.StatusFound)
-}
-
-func empty(w http.ResponseWriter, _ *http.Request, e endpoint, _ Fault) {
-	writeJSON(w, http.StatusOK, e.empty)
-}
-
-func wrongIssuer(w http.ResponseWriter, _ *http.Request, e endpoint, _ Fault) {
-	wrong := maps.Clone(e.document)
-	wrong["issuer"] = "https://elsewhere.example/"
-	writeJSON(w, http.StatusOK, wrong)
-}
-
-// announce promises the whole document, which a fault then breaks.
-func announce(w http.ResponseWriter, e endpoint) []byte {
-	body, err := json.Marshal(e.document)
-	if err != nil {
-		panic(err) // documents are strings and lists of the issuer's own making
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	return body
+	active.left--
+	return active.Fault, active.healed
 }

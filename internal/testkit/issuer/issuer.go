@@ -1,6 +1,10 @@
 // Package issuer is an OpenID provider in Auth0's shape for tests: discovery,
-// JWKS, rotation, tokens with any claims, faults and counters. It must not
-// know who verifies its tokens.
+// JWKS, rotation, tokens with any claims, logins, sessions, logout, faults and
+// counters. It must not know who verifies its tokens or sends browsers to it.
+//
+// A test registers an application with [Issuer.Register] and, where no person
+// clicks, lets [Settings.Headless] answer for one. Everything that the methods
+// do can be done over HTTP too: control.go lists the paths.
 package issuer
 
 import (
@@ -20,6 +24,8 @@ const DefaultAudience = "https://api.example.com"
 type Options struct {
 	Addr string // where it listens; "" is 127.0.0.1:0
 	URL  string // its name in iss, with a slash at the end; "" is http://ADDR/
+	// Now is the clock; nil is time.Now. [Issuer.SetClock] puts it wrong.
+	Now func() time.Time
 }
 
 // Issuer is a running provider. Its methods may be called at any time and by
@@ -27,22 +33,20 @@ type Options struct {
 type Issuer struct {
 	server http.Server
 	served chan struct{} // closed when the server ended
+	ending chan struct{} // closed when Close begins
 	url    string
 	rogue  func() (*generation, error) // made when first asked for
+	clock  func() time.Time
+	out    *http.Client // to the applications, for back-channel logout
+	books  *books
 
 	mu          sync.Mutex
 	generations []*generation // previous, current, next
 	revoked     bool          // previous left the set
-	faults      map[string]Fault
+	faults      map[string]*activeFault
+	offset      time.Duration // of the clock
 	counters    Counters
-}
-
-// Counters are the requests since the start, those that met a fault included.
-type Counters struct {
-	Discovery int `json:"discovery"`
-	JWKS      int `json:"jwks"`
-	Token     int `json:"token"`
-	Mint      int `json:"mint"` // over HTTP only
+	counted     chan struct{} // closed and made anew with every count
 }
 
 // Start makes its keys and listens. The error says that the URL is not one
@@ -59,8 +63,12 @@ func Start(opt Options) (*Issuer, error) {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
 	i := &Issuer{
-		url: opt.URL, served: make(chan struct{}), faults: map[string]Fault{},
-		rogue: sync.OnceValues(newGeneration),
+		url: opt.URL, served: make(chan struct{}), ending: make(chan struct{}), faults: map[string]*activeFault{},
+		rogue: sync.OnceValues(newGeneration), clock: opt.Now, out: backChannel(),
+		counted: make(chan struct{}), books: newBooks(),
+	}
+	if i.clock == nil {
+		i.clock = time.Now
 	}
 	if i.url == "" {
 		i.url = "http://" + l.Addr().String() + "/"
@@ -79,25 +87,26 @@ func Start(opt Options) (*Issuer, error) {
 // URL is the issuer's name, as in iss, with a slash at the end.
 func (i *Issuer) URL() string { return i.url }
 
-// Close ends it, with every connection.
+// Close ends it, with every connection. It is called once.
 func (i *Issuer) Close() error {
+	close(i.ending)
 	err := i.server.Close()
 	<-i.served
 	return err
 }
 
-// Counters are the requests so far.
-func (i *Issuer) Counters() Counters {
+// SetClock makes the issuer's clock differ from the one it was given: ahead is
+// negative for a clock that is slow.
+func (i *Issuer) SetClock(ahead time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.counters
+	i.offset = ahead
 }
 
-// count adds one to a counter; at points into i.counters.
-func (i *Issuer) count(at *int) {
+func (i *Issuer) now() time.Time {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	*at++
+	return i.clock().Add(i.offset)
 }
 
 // Rotate makes the next keys the current ones, the current ones the previous

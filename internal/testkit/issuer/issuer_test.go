@@ -167,9 +167,10 @@ func post(t *testing.T, i *issuer.Issuer, path, body string) {
 
 func TestCountersCountEveryRequest(t *testing.T) {
 	i := start(t, issuer.Options{})
-	want := map[string]any{"discovery": 0.0, "jwks": 0.0, "token": 0.0, "mint": 0.0}
-	if diff := cmp.Diff(want, get(t, i, "control/counters")); diff != "" {
-		t.Error(diff)
+	for name, count := range get(t, i, "control/counters") {
+		if count != 0.0 {
+			t.Errorf("%s is %v before the first request", name, count)
+		}
 	}
 	get(t, i, ".well-known/openid-configuration")
 	get(t, i, ".well-known/jwks.json")

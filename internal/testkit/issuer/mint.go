@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -64,7 +63,7 @@ func (i *Issuer) Mint(r MintRequest) (string, error) {
 }
 
 func (i *Issuer) claims(r MintRequest) jwt.MapClaims {
-	now := time.Now().Unix()
+	now := i.now().Unix()
 	claims := jwt.MapClaims{
 		"iss": i.url, "sub": "auth0|user-1", "aud": DefaultAudience,
 		"iat": now, "exp": now + r.lifetime(), "azp": "client-1",

@@ -5,7 +5,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strings"
 )
 
 const (
@@ -18,60 +17,101 @@ func (i *Issuer) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"kind": "issuer", "url": i.url})
 	})
-	i.endpoint(mux, "discovery", "/.well-known/openid-configuration", &i.counters.Discovery, i.discovery)
-	i.endpoint(mux, "jwks", "/.well-known/jwks.json", &i.counters.JWKS, i.keySet)
-	mux.HandleFunc("POST /oauth/token", i.token)
+	i.document(mux, "discovery", "/.well-known/openid-configuration", &i.counters.Discovery, i.discovery)
+	i.document(mux, "jwks", "/.well-known/jwks.json", &i.counters.JWKS, i.keySet)
+	i.browser(mux, "authorize", "/authorize", &i.counters.Authorize, i.authorize)
+	i.browser(mux, "logout", "/oidc/logout", &i.counters.Logout, i.logout)
+	i.browser(mux, "logout", "/v2/logout", &i.counters.Logout, i.logoutV2)
+	i.browser(mux, "userinfo", "/userinfo", &i.counters.UserInfo, i.userInfo)
+	mux.HandleFunc("POST /u/login", i.submit)
+	i.machines(mux, "par", "/oauth/par", &i.counters.PAR, i.push)
+	i.machines(mux, "token", "/oauth/token", &i.counters.Token, i.token)
+	i.machines(mux, "revocation", "/oauth/revoke", &i.counters.Revocation, i.revocation)
 	mux.HandleFunc("POST /mint", i.mint)
-	mux.HandleFunc("POST /control/rotate", func(w http.ResponseWriter, _ *http.Request) {
-		if err := i.Rotate(); err != nil {
-			refuse(w, http.StatusInternalServerError, "server_error", err.Error())
-		}
-	})
-	mux.HandleFunc("POST /control/revoke", func(http.ResponseWriter, *http.Request) { i.Revoke() })
-	mux.HandleFunc("POST /control/fault", func(w http.ResponseWriter, r *http.Request) {
-		var f Fault
-		err := readJSON(w, r, &f)
-		if err == nil {
-			err = i.SetFault(f)
-		}
-		if err != nil {
-			refuse(w, http.StatusBadRequest, "invalid_request", err.Error())
-		}
-	})
-	mux.HandleFunc("GET /control/counters", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, i.Counters())
-	})
+	i.control(mux)
 	return mux
 }
 
-// endpoint serves a document that can have a fault, and what a redirect of it
+// document serves a document that can have a fault, and what a redirect of it
 // leads to: the good document, so that whoever follows gives itself away.
-func (i *Issuer) endpoint(mux *http.ServeMux, name, path string, counter *int, document func() map[string]any) {
-	empty := map[string]any{}
-	if name == "jwks" {
-		empty["keys"] = []any{}
-	}
+func (i *Issuer) document(mux *http.ServeMux, name, path string, counter *int, document func() map[string]any) {
+	good := func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, document()) }
 	mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 		i.count(counter)
-		i.answer(w, r, name, endpoint{document: document(), empty: empty, elsewhere: i.url + "elsewhere/" + name})
+		i.serve(w, r, name, good)
 	})
-	mux.HandleFunc("GET /elsewhere/"+name, func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, document())
+	mux.HandleFunc("GET /elsewhere/"+name, good)
+}
+
+// browser serves an endpoint that takes its parameters from a query or a form.
+func (i *Issuer) browser(mux *http.ServeMux, name, path string, counter *int, good http.HandlerFunc) {
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
+			i.count(counter)
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			if err := r.ParseForm(); err != nil {
+				page(w, http.StatusBadRequest, "The parameters cannot be read")
+				return
+			}
+			i.serve(w, r, name, good)
+		})
+	}
+}
+
+// machines serves an endpoint that clients post a form, or JSON, to.
+func (i *Issuer) machines(mux *http.ServeMux, name, path string, counter *int, good func(http.ResponseWriter, *http.Request, params)) {
+	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		i.count(counter)
+		p, failed := readParams(w, r)
+		if name == "token" {
+			switch p["grant_type"] {
+			case "authorization_code":
+				i.count(&i.counters.Exchange)
+			case "refresh_token":
+				i.count(&i.counters.Refresh)
+			}
+		}
+		i.serve(w, r, name, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-store") // RFC 6749 section 5.1
+			if failed != nil {
+				failed.write(w, r)
+				return
+			}
+			good(w, r, p)
+		})
 	})
 }
 
 func (i *Issuer) discovery() map[string]any {
-	return map[string]any{
-		"issuer":                                i.url,
-		"authorization_endpoint":                i.url + "authorize",
-		"token_endpoint":                        i.url + "oauth/token",
-		"jwks_uri":                              i.url + ".well-known/jwks.json",
-		"response_types_supported":              []string{"code"},
-		"subject_types_supported":               []string{"public"},
-		"grant_types_supported":                 []string{"client_credentials"},
-		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
-		"id_token_signing_alg_values_supported": []string{"HS256", "RS256", "PS256"},
+	settings := i.settings()
+	document := map[string]any{
+		"issuer":                                           i.url,
+		"authorization_endpoint":                           i.url + "authorize",
+		"token_endpoint":                                   i.url + "oauth/token",
+		"userinfo_endpoint":                                i.url + "userinfo",
+		"jwks_uri":                                         i.url + ".well-known/jwks.json",
+		"revocation_endpoint":                              i.url + "oauth/revoke",
+		"end_session_endpoint":                             i.url + "oidc/logout",
+		"pushed_authorization_request_endpoint":            i.url + "oauth/par",
+		"require_pushed_authorization_requests":            settings.RequirePAR,
+		"response_types_supported":                         []string{"code"},
+		"response_modes_supported":                         []string{"query"},
+		"subject_types_supported":                          []string{"public"},
+		"scopes_supported":                                 []string{"openid", "profile", "offline_access", "email"},
+		"claims_supported":                                 []string{"aud", "auth_time", "email", "email_verified", "exp", "iat", "iss", "name", "nickname", "sub"},
+		"grant_types_supported":                            []string{"authorization_code", "refresh_token", "client_credentials"},
+		"code_challenge_methods_supported":                 []string{"S256"},
+		"token_endpoint_auth_methods_supported":            []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
+		"token_endpoint_auth_signing_alg_values_supported": []string{"RS256", "RS384", "PS256", "ES256", "EdDSA"},
+		"id_token_signing_alg_values_supported":            []string{"HS256", "RS256", "PS256"},
+		"request_uri_parameter_supported":                  false,
+		"request_parameter_supported":                      false,
+		"backchannel_logout_supported":                     true,
+		"backchannel_logout_session_supported":             true,
+		"authorization_response_iss_parameter_supported":   !settings.WithoutIss,
 	}
+	overlay(document, settings.Discovery)
+	return document
 }
 
 // mint answers POST /mint: any token that a test asks for.
@@ -85,59 +125,22 @@ func (i *Issuer) mint(w http.ResponseWriter, r *http.Request) {
 	i.issue(w, req)
 }
 
-// tokenRequest is a client_credentials grant (RFC 6749 section 4.4) with
-// Auth0's audience.
-type tokenRequest struct {
-	GrantType string `json:"grant_type"`
-	ClientID  string `json:"client_id"`
-	Audience  string `json:"audience"`
-	Scope     string `json:"scope"`
-}
-
-// token answers POST /oauth/token. Every client is known and its secret right.
-func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
-	i.count(&i.counters.Token)
-	req, err := readTokenRequest(w, r)
-	switch {
-	case err != nil:
-		refuse(w, http.StatusBadRequest, "invalid_request", "the body is neither the JSON nor the form that is asked for")
-	case req.GrantType != "client_credentials":
-		refuse(w, http.StatusBadRequest, "unsupported_grant_type", "grant_type: give client_credentials")
-	case req.ClientID == "":
-		refuse(w, http.StatusUnauthorized, "invalid_client", "client_id: give one")
-	case req.Audience == "":
-		refuse(w, http.StatusBadRequest, "invalid_request", "audience: give the API's identifier")
-	default:
-		scopes := strings.Fields(req.Scope)
-		claims := map[string]any{
-			"sub": req.ClientID + "@clients", "aud": req.Audience, "azp": req.ClientID,
-			"gty": "client-credentials", "permissions": append([]string{}, scopes...),
-		}
-		if len(scopes) > 0 {
-			claims["scope"] = strings.Join(scopes, " ")
-		}
-		i.issue(w, MintRequest{Claims: claims, ExpiresIn: machineExpiresIn})
-	}
-}
-
-func readTokenRequest(w http.ResponseWriter, r *http.Request) (tokenRequest, error) {
-	var req tokenRequest
+// readParams reads a form, or JSON as Auth0 takes it. A basic Authorization is
+// read where a client authenticates.
+func readParams(w http.ResponseWriter, r *http.Request) (params, *oauthFailure) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/json" {
-		if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-			return req, err
+		p := params{}
+		if err := json.NewDecoder(r.Body).Decode(&p); err != nil {
+			return nil, invalidRequest("the body is not the JSON that is asked for")
 		}
-	} else {
-		if err := r.ParseForm(); err != nil {
-			return req, err
-		}
-		form := r.PostForm
-		req = tokenRequest{form.Get("grant_type"), form.Get("client_id"), form.Get("audience"), form.Get("scope")}
+		_, _ = io.Copy(io.Discard, r.Body) // else the context does not end when the client goes
+		return p, nil
 	}
-	if id, _, ok := r.BasicAuth(); ok {
-		req.ClientID = id
+	if err := r.ParseForm(); err != nil {
+		return nil, invalidRequest("the body is not the form that is asked for")
 	}
-	return req, nil
+	return once(r.PostForm)
 }
 
 func (i *Issuer) issue(w http.ResponseWriter, req MintRequest) {
