@@ -21,6 +21,9 @@ func (s *subject) compare(c *policy.Check) (found, wanted string) {
 	case refusal.AlgNotAllowed:
 		return shortened(s.tok.Alg), strings.Join(s.algorithms(), ", ")
 	case refusal.TypNotAllowed:
+		if s.tok.Typ == "" {
+			return "no typ", profileNames[s.issuer.TokenProfile]
+		}
 		return shortened(s.tok.Typ), profileNames[s.issuer.TokenProfile]
 	case refusal.UnknownIssuer:
 		var names []string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,13 +54,20 @@ func span(d time.Duration) string {
 	hours, minutes, seconds := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
 	switch {
 	case d >= 48*time.Hour:
-		return fmt.Sprintf("%dd%dh", hours/24, hours%24)
+		return two(hours/24, "d", hours%24, "h")
 	case d >= time.Hour:
-		return fmt.Sprintf("%dh%dm", hours, minutes)
+		return two(hours, "h", minutes, "m")
 	case d >= time.Minute:
-		return fmt.Sprintf("%dm%ds", minutes, seconds)
+		return two(minutes, "m", seconds, "s")
 	}
-	return fmt.Sprintf("%ds", seconds)
+	return strconv.Itoa(seconds) + "s"
+}
+
+func two(most int, unit string, rest int, smaller string) string {
+	if rest == 0 {
+		return strconv.Itoa(most) + unit
+	}
+	return strconv.Itoa(most) + unit + strconv.Itoa(rest) + smaller
 }
 
 func (s *subject) badAudience() []string {
