@@ -78,7 +78,7 @@ func (c *chosen) entry(cmd *cobra.Command) (*inspect.Report, inspect.Entry, erro
 		report = report.Of(entry)
 	}
 	switch {
-	case err != nil && c.route == "" && len(report.Entries) > 1:
+	case err != nil && c.route == "" && len(report.Entries) > 1: // it is for the caller to say which
 		return nil, entry, &exitError{exitUsage, err}
 	case err != nil && report.OK():
 		return nil, entry, badInput("%w", err)

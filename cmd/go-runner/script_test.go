@@ -32,10 +32,10 @@ func TestMain(m *testing.M) {
 // TestScripts runs the real binary, one behaviour a script.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
+		Dir: "testdata/script",
 		// With -update the files that outputs are compared with are written anew.
 		UpdateScripts: *update,
-		Setup: mintedTokens,
+		Setup:         mintedTokens,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
 			"waitsocket": waitSocket,

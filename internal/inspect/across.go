@@ -113,15 +113,20 @@ func (r *Report) protection() {
 	}
 }
 
-// Choose is the configuration that judges the requests of a route, by its id;
-// with "" the only one there is. An error says which ids there are.
+// Choose is the configuration that judges the requests of a route first, by the
+// route's id; with "" that of the only object that has any. An error says which
+// ids there are.
 func (r *Report) Choose(route string) (Entry, error) {
 	if route == "" {
+		holders := slices.DeleteFunc(slices.Clone(r.resources), func(about *resource) bool { return !about.protected() })
 		switch {
-		case len(r.Entries) == 1:
-			return r.Entries[0], nil
 		case len(r.Entries) == 0:
 			return Entry{}, errNoConfiguration
+		case len(r.Entries) == 1:
+			return r.Entries[0], nil
+		case len(holders) == 1:
+			first, _ := r.governing(holders[0])
+			return r.Entries[first[0]], nil
 		}
 		return Entry{}, fmt.Errorf("there are %d configurations; choose one by --route, which takes %s", len(r.Entries), r.ids())
 	}
