@@ -12,6 +12,7 @@ import (
 var acrossResources = []func(*Report){
 	(*Report).references,
 	(*Report).protection,
+	(*Report).anything,
 }
 
 var errNoConfiguration = errors.New("there is no configuration of auth0-jwt in it")
@@ -110,6 +111,14 @@ func (r *Report) protection() {
 		case about.kind != "plugin_configs" && about.kind != "services" || len(r.resources) == 1:
 			r.fail(at, said)
 		}
+	}
+}
+
+// anything warns where there was nothing to check, as with the name of another
+// file than was meant.
+func (r *Report) anything() {
+	if len(r.Entries) == 0 && r.OK() && len(r.inputs) > 0 {
+		r.warn(spot{input: r.inputs[0].Name}, "no configuration of auth0-jwt is in it, or in any other document that was read")
 	}
 }
 

@@ -67,6 +67,7 @@ type Report struct {
 	Findings []Finding
 
 	opt       Options
+	inputs    []Input
 	resources []*resource
 }
 
@@ -95,7 +96,7 @@ func (r *Report) InputOK(name string) bool {
 // an apisix.yaml in YAML or JSON. Routes find what they refer to in any of the
 // documents.
 func Check(inputs []Input, opt Options) *Report {
-	r := &Report{opt: opt}
+	r := &Report{opt: opt, inputs: inputs}
 	for _, in := range inputs {
 		r.document(in)
 	}

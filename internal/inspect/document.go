@@ -82,8 +82,9 @@ func isConfiguration(root *node, data []byte) bool {
 
 // root finds the resources in a document.
 func (r *Report) root(s spot, n *node, data []byte) {
-	before := len(r.resources)
 	switch {
+	case n.kind == list && len(n.elements) > 0 && isEntry(n.elements[0]):
+		r.alone(s, &node{kind: object, at: n.at, members: []member{{"conf", n.at, n}}})
 	case n.kind == list:
 		r.list(s, n, "routes")
 	case n.get("list") != nil:
@@ -105,7 +106,7 @@ func (r *Report) root(s spot, n *node, data []byte) {
 				r.list(at, l, name)
 			}
 		}
-	case n.get("name") != nil && n.get("value") != nil && n.get("plugins") == nil && n.get("value").get("plugins") == nil:
+	case isEntry(n):
 		r.alone(s, &node{kind: object, at: n.at, members: []member{{"conf", n.at, &node{kind: list, at: n.at, elements: []*node{n}}}}})
 	case n.get("conf") != nil:
 		r.alone(s, n)
@@ -114,9 +115,11 @@ func (r *Report) root(s spot, n *node, data []byte) {
 	default:
 		r.keyed(s, n, "routes", false)
 	}
-	if len(r.resources) == before && hasList(n) {
-		r.warn(s, "there is nothing in it")
-	}
+}
+
+// isEntry reports whether an object is an entry of a block's conf.
+func isEntry(n *node) bool {
+	return n.get("name") != nil && n.get("value") != nil && n.get("plugins") == nil && n.get("value").get("plugins") == nil
 }
 
 // alone reads a block without its route.

@@ -37,8 +37,8 @@ func explained(t *testing.T, document, raw string, show inspect.Claims) string {
 		t.Fatal(err)
 	}
 	req := &inspect.Request{Verb: "GET", URL: must(url.Parse("https://api.example.com/orders"))}
-	if raw != "" {
-		req.Carry(conf, raw)
+	for one := range strings.FieldsSeq(raw) {
+		req.Carry(conf, one)
 	}
 	x := inspect.Explain(t.Context(), inspect.Case{Config: conf, Gate: g, Route: r, Request: req, Now: judgedAt, Claims: show})
 	var out strings.Builder
@@ -98,6 +98,7 @@ func TestExplainSaysWhyAndWhatToDo(t *testing.T) {
 		{"for another API", plain, signed(tenant, "aud", `"https://hidden.example"`), []string{"the token is for another API; wanted: https://api.example.com"}},
 		{"an audience's slash", plain, signed(tenant, "aud", `"https://api.example.com/"`), []string{"the token's aud is nearly https://api.example.com: they differ only by the slash"}},
 		{"no token", plain, "", []string{"FAILED missing_token", "looked for in the header authorization with the scheme Bearer"}},
+		{"two tokens", plain, "a.b.c d.e.f", []string{"FAILED multiple_tokens", "what to do: send one token, in one place"}},
 		{"no organization", with(`"organizations":["org_a"]`), signed(tenant), []string{"FAILED wrong_organization", "the token is of no organization"}},
 		{"an organization's name", with(`"organizations":["acme"]`), signed(tenant, "org_id", `"org_hidden"`), []string{"Allow Organization Names"}},
 		{"another client", with(`"allowed_clients":["a"]`), signed(tenant, "azp", `"hidden"`), []string{"the token's azp is not one of allowed_clients"}},

@@ -33,6 +33,7 @@ func (s *subject) refused(r refusal.Refusal) []string {
 		}
 	}
 	say := map[refusal.Kind]func() []string{
+		refusal.MultipleTokens:    s.multipleTokens,
 		refusal.MissingToken:      s.missingToken,
 		refusal.MalformedToken:    s.malformed,
 		refusal.AlgNotAllowed:     s.algNotAllowed,
@@ -64,12 +65,21 @@ func (s *subject) keyName() string {
 	return "the key " + shortened(s.tok.Kid)
 }
 
-func (s *subject) missingToken() []string {
+// places are where the configuration looks for the token.
+func (s *subject) places() string {
 	var places []string
 	for _, from := range s.Config.TokenFrom {
 		places = append(places, placeName(from))
 	}
-	lines := []string{"looked for in " + strings.Join(places, ", then ")}
+	return strings.Join(places, ", then ")
+}
+
+func (s *subject) multipleTokens() []string {
+	return []string{"looked for in " + s.places(), "what to do: send one token, in one place; a header may not be repeated, even with the same or another scheme"}
+}
+
+func (s *subject) missingToken() []string {
+	lines := []string{"looked for in " + s.places()}
 	for i := range s.Request.NumHeader() {
 		if strings.EqualFold(string(s.Request.HeaderName(i)), "authorization") {
 			lines = append(lines, "there is an Authorization header, and its scheme is another one")
