@@ -58,7 +58,7 @@ func (g *Gate) recall(r *Route, j *policy.Judgement) (policy.Decision, bool) {
 	if g.cache == nil || !r.remembers {
 		return policy.Decision{}, false
 	}
-	d, there := g.cache.decisions.GetIfPresent(decisionKey{r.number, j.Raw()})
+	d, there := g.cache.decisions.GetIfPresent(keyOf(r, j))
 	if !there || !d.stands(d.keys, j.Now()) {
 		return policy.Decision{}, false
 	}
@@ -95,6 +95,6 @@ func (g *Gate) remember(r *Route, j *policy.Judgement, d policy.Decision) {
 		return
 	}
 	if memory, ok := j.Memory(); ok {
-		g.cache.decisions.Set(decisionKey{r.number, j.Raw()}, &decided{by, memory})
+		g.cache.decisions.Set(keyOf(r, j), &decided{by, memory})
 	}
 }
