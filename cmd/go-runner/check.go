@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -12,41 +9,76 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inspect"
 )
 
-var errFindings = errors.New("there are errors")
+// checking is the command check.
+type checking struct {
+	inputs
+
+	format format
+	online bool
+	caFile string
+}
 
 func checkCommand() *cobra.Command {
-	var opt config.Options
+	c := checking{format: formatText}
 	cmd := &cobra.Command{
 		Use:   "check FILE...",
-		Short: "Read configurations, or whole APISIX routes, and list every error by its JSON path",
-		Long: "Reads configurations of auth0-jwt, or whole APISIX routes (as the Admin API takes or gives them);\n" +
-			"- is standard input. Secrets that a configuration refers to are looked up here.\n" +
-			"Exit 0: no error. Exit 1: any error; warnings are none.",
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, files []string) error {
-			clean := true
-			for _, file := range files {
-				data, err := readInput(cmd, file)
-				if err != nil {
-					return err
-				}
-				report := inspect.Check(data, opt)
-				for _, f := range report.Findings {
-					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", file, f)
-				}
-				if report.OK() {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", file)
-				}
-				clean = clean && report.OK()
-			}
-			if !clean {
-				return &exitError{exitBadInput, errFindings}
-			}
-			return nil
-		},
+		Short: "Read configurations wherever they stand, and list every error by its JSON path",
+		Long: "Reads configurations of auth0-jwt where they stand: alone, in an APISIX route, service or plugin\n" +
+			"config, in a list of them as the Admin API gives it, or in an apisix.yaml (YAML or JSON).\n" +
+			"- is standard input, and --admin asks an Admin API. A plugin_config_id and a service_id are\n" +
+			"looked up in all that was read. Secrets that a configuration refers to are looked up here.\n" +
+			"Exit 0: no error. Exit 1: any error; warnings are none. Exit 3: the Admin API could not be read.",
+		RunE: func(cmd *cobra.Command, files []string) error { return c.run(cmd, files) },
 	}
-	operatorFlags(cmd, &opt)
+	c.inputs.flags(cmd)
+	cmd.Flags().Var(&c.format, "format", formatUsage)
+	cmd.Flags().BoolVar(&c.online, "online", false, "ask the issuers for their documents, and say what is wrong there")
+	cmd.Flags().StringVar(&c.caFile, "ca-file", "", caFileUsage)
 	return cmd
+}
+
+const caFileUsage = "PEM `FILE` of certificate authorities trusted for issuers, besides the system's"
+
+func (c *checking) run(cmd *cobra.Command, files []string) error {
+	documents, err := c.read(cmd, files)
+	if err != nil {
+		return err
+	}
+	report := inspect.Check(documents, c.opt)
+	if c.online {
+		roots, err := authorities(c.caFile)
+		if err != nil {
+			return err
+		}
+		fetcher := inspect.NewFetcher(c.opt.Config, roots)
+		defer fetcher.Close()
+		report.Online(cmd.Context(), fetcher)
+	}
+	if err := c.write(cmd, report, documents); err != nil {
+		return cannotRun("%w", err)
+	}
+	if !report.OK() {
+		return &exitError{exitBadInput, errFindings}
+	}
+	return nil
+}
+
+func (c *checking) write(cmd *cobra.Command, report *inspect.Report, documents []inspect.Input) error {
+	switch c.format {
+	case formatJSON:
+		return report.WriteJSON(cmd.OutOrStdout())
+	case formatGitHub:
+		return report.WriteGitHub(cmd.OutOrStdout())
+	}
+	if err := report.WriteText(cmd.ErrOrStderr()); err != nil {
+		return err
+	}
+	for _, d := range documents {
+		if report.InputOK(d.Name) {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", d.Name)
+		}
+	}
+	return nil
 }
 
 // operatorFlags are those settings of run that decide what a configuration may
@@ -70,14 +102,14 @@ func schemaCommand() *cobra.Command {
 }
 
 func metadataCommand() *cobra.Command {
-	var file, resource string
-	var opt config.Options
+	var from chosen
+	var resource string
 	cmd := &cobra.Command{
 		Use:   "resource-metadata -c FILE",
 		Short: "Print the protected resource metadata to serve (RFC 9728)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			entry, err := onlyEntry(cmd, file, opt)
+			entry, err := from.goodEntry(cmd)
 			if err != nil {
 				return err
 			}
@@ -89,49 +121,7 @@ func metadataCommand() *cobra.Command {
 			return nil
 		},
 	}
-	configFlag(cmd, &file)
+	from.flags(cmd)
 	cmd.Flags().StringVar(&resource, "resource", "", "the resource's identifier, a `URL` (default by resource_metadata, or the audience)")
-	operatorFlags(cmd, &opt)
 	return cmd
-}
-
-func configFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVarP(file, "config", "c", "", "`FILE` with a configuration, or an APISIX route; - is standard input")
-	_ = cmd.MarkFlagRequired("config") // it fails only for a flag that is not there
-}
-
-// onlyEntry is the first configuration in a file; errors are written.
-func onlyEntry(cmd *cobra.Command, file string, opt config.Options) (inspect.Entry, error) {
-	data, err := readInput(cmd, file)
-	if err != nil {
-		return inspect.Entry{}, err
-	}
-	report := inspect.Check(data, opt)
-	for _, f := range report.Findings {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", file, f)
-	}
-	if !report.OK() || len(report.Entries) == 0 {
-		return inspect.Entry{}, &exitError{exitBadInput, errFindings}
-	}
-	return report.Entries[0], nil
-}
-
-// maxInput is more than any document that is taken.
-const maxInput = 4 << 20
-
-func readInput(cmd *cobra.Command, file string) ([]byte, error) {
-	in := cmd.InOrStdin()
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, badInput("%w", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, maxInput))
-	if err != nil {
-		return nil, badInput("%s: %w", file, err)
-	}
-	return data, nil
 }

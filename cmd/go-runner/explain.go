@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,40 +18,59 @@ import (
 )
 
 type explaining struct {
-	config, token, method, url, caFile, cert string
-	headers                                  []string
-	opt                                      config.Options
+	chosen
+
+	token, method, url, caFile, cert string
+	headers                          []string
+	keys, at                         string
+	showClaims                       bool
+	format                           format
 }
 
 func explainCommand() *cobra.Command {
-	var e explaining
+	e := explaining{format: formatText}
 	cmd := &cobra.Command{
 		Use:   "explain -c FILE [-t TOKEN|-]",
 		Short: "Run every check over one request and show its outcome, the header edits and the answer",
-		Long: "Judges one request as the runner would, with the issuer's real keys, and says how every check ended.\n" +
-			"The token is never printed; claims are where a header carries them. Exit 0 whatever the outcome,\n" +
-			"1 where the configuration or the input is bad.",
+		Long: "Judges one request as the runner would, with the issuer's real keys, and says how every check ended,\n" +
+			"why, and what to do about it. Neither the token nor, without --show-claims, the value of a claim is\n" +
+			"printed. --jwks and --at judge offline and in the past. Exit 0 whatever the outcome, 1 where the\n" +
+			"configuration or the input is bad.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.run(cmd) },
 	}
-	configFlag(cmd, &e.config)
+	e.chosen.flags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&e.token, "token", "t", "", "`TOKEN`, put where the configuration looks first; - reads it from standard input")
 	f.StringVarP(&e.method, "request", "X", "GET", "`METHOD` of the request")
 	f.StringVar(&e.url, "url", "http://localhost/", "`URL` of the request as its client sees it")
 	f.StringArrayVarP(&e.headers, "header", "H", nil, "further header, `NAME: VALUE`")
 	f.StringVar(&e.cert, "client-cert", "", "PEM `FILE` of the client's certificate")
-	f.StringVar(&e.caFile, "ca-file", "", "PEM `FILE` of certificate authorities trusted for issuers, besides the system's")
-	operatorFlags(cmd, &e.opt)
+	f.StringVar(&e.caFile, "ca-file", "", caFileUsage)
+	f.StringVar(&e.keys, "jwks", "", "`FILE` with the issuer's keys (JWKS), in place of those that it serves")
+	f.StringVar(&e.at, "at", "", "`TIME` to judge at, as 2026-03-01T12:00:00Z or in seconds since 1970 (default now)")
+	f.BoolVar(&e.showClaims, "show-claims", false, "show what was found beside what was wanted at every check; claims can be personal data")
+	f.Var(&e.format, "format", formatUsage)
 	return cmd
 }
 
 func (e *explaining) run(cmd *cobra.Command) error {
-	entry, err := onlyEntry(cmd, e.config, e.opt)
+	if e.token == "-" && slices.Contains(e.files, "-") {
+		return errors.New("-c and -t cannot both read standard input")
+	}
+	now, err := e.clock()
 	if err != nil {
 		return err
 	}
-	req, err := e.shown(cmd, entry.Config)
+	entry, err := e.goodEntry(cmd)
+	if err != nil {
+		return err
+	}
+	conf, err := e.withKeys(cmd, entry.Config)
+	if err != nil {
+		return err
+	}
+	req, note, err := e.shown(cmd, conf)
 	if err != nil {
 		return err
 	}
@@ -56,46 +79,95 @@ func (e *explaining) run(cmd *cobra.Command) error {
 		return err
 	}
 	g := gate.New(gate.Options{
-		Config: e.opt, RootCAs: roots,
+		Config: e.opt.Config, RootCAs: roots, Now: func() time.Time { return now },
 		Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	defer g.Close()
-	r := g.Compile(entry.Raw)
-	if r.Err() != nil {
-		return badInput("%s: the configuration cannot be used", e.config)
+	r, err := g.Route(conf, nil)
+	if err != nil {
+		return badInput("the keys cannot be used: %w", err)
 	}
-	return inspect.Explain(cmd.OutOrStdout(), entry.Config, g, r, req)
+	fetcher := inspect.NewFetcher(e.opt.Config, roots)
+	defer fetcher.Close()
+	x := inspect.Explain(cmd.Context(), inspect.Case{
+		Config: conf, Gate: g, Route: r, Request: req, Now: now, Fetch: fetcher, Claims: inspect.Claims(e.showClaims),
+	})
+	if note != "" {
+		x.Notes = append([]string{note}, x.Notes...)
+	}
+	switch e.format {
+	case formatJSON:
+		return x.WriteJSON(cmd.OutOrStdout())
+	case formatGitHub:
+		return x.WriteGitHub(cmd.OutOrStdout(), entry.Input)
+	}
+	return x.WriteText(cmd.OutOrStdout())
 }
 
-// shown is the request to judge.
-func (e *explaining) shown(cmd *cobra.Command, c *config.Config) (*inspect.Request, error) {
+// clock is the time of --at.
+func (e *explaining) clock() (time.Time, error) {
+	if e.at == "" {
+		return time.Now(), nil
+	}
+	if seconds, err := strconv.ParseInt(e.at, 10, 64); err == nil {
+		return time.Unix(seconds, 0), nil
+	}
+	at, err := time.Parse(time.RFC3339, e.at)
+	if err != nil {
+		return time.Time{}, errors.New("--at: want a time such as 2026-03-01T12:00:00Z, or seconds since 1970")
+	}
+	return at, nil
+}
+
+// withKeys is the configuration with the keys of --jwks for every issuer that
+// has keys.
+func (e *explaining) withKeys(cmd *cobra.Command, c *config.Config) (*config.Config, error) {
+	if e.keys == "" {
+		return c, nil
+	}
+	data, err := readInput(cmd, e.keys)
+	if err != nil {
+		return nil, err
+	}
+	own := *c
+	own.Issuers = slices.Clone(c.Issuers)
+	for i := range own.Issuers {
+		if issuer := &own.Issuers[i]; len(issuer.Secrets) == 0 {
+			issuer.JWKS, issuer.JWKSURI, issuer.DiscoveryURL = data, "", ""
+		}
+	}
+	return &own, nil
+}
+
+// shown is the request to judge, and a note about how its token was given.
+func (e *explaining) shown(cmd *cobra.Command, c *config.Config) (req *inspect.Request, note string, err error) {
 	u, err := url.Parse(e.url)
 	if err != nil || u.Host == "" {
-		return nil, badInput("--url: want a URL such as https://api.example.com/orders?page=2")
+		return nil, "", badInput("--url: want a URL such as https://api.example.com/orders?page=2")
 	}
-	req := &inspect.Request{Verb: e.method, URL: u}
+	req = &inspect.Request{Verb: e.method, URL: u}
 	for _, h := range e.headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok {
-			return nil, badInput("--header: want NAME: VALUE")
+			return nil, "", badInput("--header: want NAME: VALUE")
 		}
 		req.Headers = append(req.Headers, [2]string{strings.TrimSpace(name), strings.TrimSpace(value)})
 	}
 	if e.cert != "" {
 		if req.Certificate, err = os.ReadFile(e.cert); err != nil {
-			return nil, badInput("--client-cert: %w", err)
+			return nil, "", badInput("--client-cert: %w", err)
 		}
 	}
 	token := e.token
 	if token == "-" {
 		data, err := readInput(cmd, "-")
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		token = strings.TrimSpace(string(data))
+		token = string(data)
 	}
-	if token != "" {
+	if token, note = inspect.Pasted(token); token != "" {
 		req.Carry(c, token)
 	}
-	return req, nil
+	return req, note, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -22,6 +23,8 @@ import (
 // machine is.
 const hangGuard = 5 * time.Minute
 
+var update = flag.Bool("update", false, "write the golden files of the scripts anew")
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"go-runner": main})
 }
@@ -29,8 +32,10 @@ func TestMain(m *testing.M) {
 // TestScripts runs the real binary, one behaviour a script.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
-		Setup: mintedTokens,
+		Dir: "testdata/script",
+		// With -update the files that outputs are compared with are written anew.
+		UpdateScripts: *update,
+		Setup:         mintedTokens,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
 			"waitsocket": waitSocket,
@@ -43,9 +48,12 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// mintedAt is when the token of fixed.jwt was issued, an hour before it expires.
+var mintedAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
 // mintedTokens leaves tokens of one key of the tests, and a configuration
-// with that key: good.jwt, expired.jwt, inline.json. $ADMIN is an address that
-// is free.
+// with that key: good.jwt, expired.jwt, fixed.jwt, inline.json, keys.json. $ADMIN
+// is an address that is free.
 func mintedTokens(env *testscript.Env) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -59,6 +67,15 @@ func mintedTokens(env *testscript.Env) error {
 		token := forge.Sign("EdDSA", forge.Ed25519(), forge.Header("EdDSA", ""), forge.Claims("https://tenant.example/", "https://api.example.com", time.Now(),
 			"scope", `"read:orders"`, "exp", forge.Seconds(time.Now().Add(lives)), "iat", ""))
 		if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(token+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	fixed := forge.Sign("EdDSA", forge.Ed25519(), forge.Header("EdDSA", "2026-03"), forge.Claims("https://tenant.eu.auth0.com/", "https://api.example.com", mintedAt,
+		"scope", `"read:orders"`, "https://example.com/email_verified", "true", "exp", forge.Seconds(mintedAt.Add(time.Hour)), "iat", forge.Seconds(mintedAt)))
+	for name, content := range map[string]string{
+		"fixed.jwt": fixed, "keys.json": string(forge.JWKS(forge.JWK(forge.Ed25519(), "kid", "2026-03"))),
+	} {
+		if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(content), 0o600); err != nil {
 			return err
 		}
 	}

@@ -38,3 +38,7 @@ func editDistance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Nearest is the known name that an unknown one was most likely meant to be, or
+// "" where none is near. Known names are in small letters with _ for -.
+func Nearest(unknown string, known []string) string { return nearest(unknown, known) }

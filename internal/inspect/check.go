@@ -5,50 +5,73 @@ package inspect
 
 import (
 	"errors"
-	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 )
 
 // pluginName is the entry's name in an ext-plugin block.
 const pluginName = "auth0-jwt"
 
-// Finding is one thing to say about a document.
-type Finding struct {
-	Path    string // JSON path; "" is the whole document
-	Text    string
-	Warning bool // allowed, and a door left open
+// Input is one document to check.
+type Input struct {
+	Name string // of the file, or where else it comes from
+	Data []byte // at most [MaxInput] bytes
 }
 
-// String is the finding on one line.
+// Options say how the runner stands that the configurations are for.
+type Options struct {
+	Config config.Options
+	// Plugins are the names of plugins that the runner has besides auth0-jwt.
+	Plugins []string
+}
+
+// Finding is one thing to say about a document.
+type Finding struct {
+	Input   string // the name of the document
+	Path    string // JSON path; "" is the whole document
+	Text    string
+	Warning bool // allowed, and hardly meant
+	// Outside says that the reason is outside of the document, such as a secret
+	// that is not there.
+	Outside bool
+
+	Line, Column int // from 1; 0 where they are not known
+}
+
+// String is the finding on one line, without the document's name.
 func (f Finding) String() string {
-	text := f.Text
+	said := f.Text
 	if f.Path != "" {
-		text = f.Path + ": " + text
+		said = f.Path + ": " + said
 	}
 	if f.Warning {
-		return "warning: " + text
+		return "warning: " + said
 	}
-	return text
+	return said
 }
 
 // Entry is one configuration of the plugin in a document.
 type Entry struct {
+	Input  string
 	Path   string // of it in the document; "$" where it is the document
 	Raw    []byte
-	Config *config.Config
+	Config *config.Config // nil where it has errors
+
+	where func(path string) place // in the file, of a path within the configuration
 }
 
-// Report is what there is in a document.
+// Report is what there is in the documents.
 type Report struct {
-	Entries  []Entry // those without errors
+	Entries  []Entry
 	Findings []Finding
+
+	opt       Options
+	inputs    []Input
+	resources []*resource
 }
 
-// OK tells that nothing is wrong, warnings aside.
+// OK reports whether nothing is wrong, warnings aside.
 func (r *Report) OK() bool {
 	for _, f := range r.Findings {
 		if !f.Warning {
@@ -58,137 +81,120 @@ func (r *Report) OK() bool {
 	return true
 }
 
-// Check reads a configuration of the plugin, or a whole APISIX route, service
-// or plugin config (an object with plugins; the Admin API's answer to a GET is
-// taken too).
-func Check(data []byte, opt config.Options) *Report {
-	r := &Report{}
-	v, err := strictjson.Parse(data, strictjson.Options{OnDuplicate: func(string) {}})
-	document, _ := v.(map[string]any)
-	if value, ok := document["value"].(map[string]any); ok && value["plugins"] != nil {
-		r.plugins("$.value.plugins", value["plugins"], opt)
-		return r
-	}
-	if plugins, there := document["plugins"]; there && err == nil {
-		if _, err := strictjson.Parse(data, strictjson.Options{}); err != nil {
-			r.fail("$", "a key is there twice: "+err.Error())
-			return r
+// InputOK is OK for one of the documents.
+func (r *Report) InputOK(name string) bool {
+	for _, f := range r.Findings {
+		if !f.Warning && f.Input == name {
+			return false
 		}
-		r.plugins("$.plugins", plugins, opt)
-		return r
 	}
-	r.entry("$", data, opt)
+	return true
+}
+
+// Check reads documents: a configuration of the plugin, a route or another
+// object with plugins, lists of such objects as the Admin API gives them, and
+// an apisix.yaml in YAML or JSON. Routes find what they refer to in any of the
+// documents.
+func Check(inputs []Input, opt Options) *Report {
+	r := &Report{opt: opt, inputs: inputs}
+	for _, in := range inputs {
+		r.document(in)
+	}
+	for _, check := range acrossResources {
+		check(r)
+	}
 	return r
 }
 
-func (r *Report) fail(path, text string) {
-	r.Findings = append(r.Findings, Finding{Path: path, Text: text})
+// spot is a place in a document that findings are about.
+type spot struct {
+	input string
+	path  string
+	at    place
 }
 
-func (r *Report) warn(path, text string) {
-	r.Findings = append(r.Findings, Finding{Path: path, Text: text, Warning: true})
+func (s spot) in(name string, at place) spot { return spot{s.input, child(s.path, name), at} }
+
+// member is the spot of an object's member, and its value.
+func (s spot) member(n *node, name string) (spot, *node) {
+	for _, m := range n.members {
+		if m.name == name {
+			return s.in(name, m.at), m.node
+		}
+	}
+	return s.in(name, n.at), nil
 }
 
-// entry reads one configuration; paths within it go on from its own.
-func (r *Report) entry(path string, data []byte, opt config.Options) {
-	c, err := config.Parse(data, opt)
-	if broken := (*config.Error)(nil); errors.As(err, &broken) {
+// element is the spot of a list's element.
+func (s spot) element(n *node, i int) (spot, *node) {
+	return spot{s.input, item(s.path, i), n.elements[i].at}, n.elements[i]
+}
+
+func (s spot) finding(said string) Finding {
+	return Finding{Input: s.input, Path: s.path, Text: said, Line: s.at.line, Column: s.at.column}
+}
+
+func (r *Report) fail(s spot, said string) { r.Findings = append(r.Findings, s.finding(said)) }
+
+func (r *Report) warn(s spot, said string) {
+	f := s.finding(said)
+	f.Warning = true
+	r.Findings = append(r.Findings, f)
+}
+
+// entry reads one configuration; paths within it continue its own.
+func (r *Report) entry(s spot, data []byte, where func(path string) place) *Entry {
+	e := Entry{Input: s.input, Path: s.path, Raw: data, where: where}
+	at := func(path string) spot {
+		return spot{s.input, s.path + strings.TrimPrefix(path, "$"), where(path)}
+	}
+	c, err := config.Parse(data, r.opt.Config)
+	switch broken, ok := errors.AsType[*config.Error](err); {
+	case ok:
 		for _, p := range broken.Problems {
-			r.fail(path+strings.TrimPrefix(p.Path, "$"), "given "+p.Given+"; allowed: "+p.Want)
+			f := at(p.Path).finding("given " + p.Given + "; allowed: " + p.Want)
+			f.Outside = p.Outside
+			r.Findings = append(r.Findings, f)
 		}
-		return
+	case err != nil:
+		r.fail(s, err.Error())
+	default:
+		e.Config = c
+		for _, w := range c.Warnings {
+			path, said := splitWarning(w)
+			r.warn(at(path), said)
+		}
+		for _, a := range advise(c, data, r.opt.Config) {
+			r.warn(at(a.path), a.text)
+		}
 	}
-	if err != nil {
-		r.fail(path, err.Error())
-		return
-	}
-	for _, w := range c.Warnings {
-		r.warn("", path+strings.TrimPrefix(w, "$"))
-	}
-	r.unreachable(path, c, opt)
-	r.Entries = append(r.Entries, Entry{path, data, c})
+	r.Entries = append(r.Entries, e)
+	return &r.Entries[len(r.Entries)-1]
 }
 
-// phases are APISIX's plugins that run ours (apisix/plugins/ext-plugin-*.lua).
-var phases = []struct {
-	name    string
-	decides bool
-}{{"ext-plugin-pre-req", true}, {"ext-plugin-post-req", true}, {"ext-plugin-post-resp", false}}
-
-func (r *Report) plugins(path string, v any, opt config.Options) {
-	plugins, ok := v.(map[string]any)
-	if !ok {
-		r.fail(path, "want an object of plugins")
-		return
-	}
-	protected := false
-	for _, phase := range phases {
-		block, there := plugins[phase.name]
-		if !there {
-			continue
-		}
-		at := path + `["` + phase.name + `"]`
-		if r.block(at, block, phase.decides, opt) && phase.decides {
-			protected = true
-		}
-	}
-	if _, there := plugins["ext-plugin-post-resp"]; there && protected {
-		r.warn(path+`["ext-plugin-post-resp"]`, "APISIX then sends the request to the upstream itself; identity headers were reported lost (apisix#13015)")
-	}
-	if !protected {
-		r.fail(path, "no entry named auth0-jwt in ext-plugin-pre-req or ext-plugin-post-req: the route is not protected")
-	}
-}
-
-// block reads one ext-plugin block and tells whether the plugin is in it.
-func (r *Report) block(path string, v any, decides bool, opt config.Options) (found bool) {
-	block, ok := v.(map[string]any)
-	if !ok {
-		r.fail(path, "want an object with conf")
-		return false
-	}
-	conf, ok := block["conf"].([]any)
-	if !ok {
-		r.fail(path+".conf", "want a list of plugins; APISIX takes a block without it, and runs nothing")
-		return false
-	}
-	for i, e := range conf {
-		entry, _ := e.(map[string]any)
-		if entry["name"] != pluginName {
-			continue
-		}
-		at := path + ".conf[" + strconv.Itoa(i) + "]"
-		if !decides {
-			r.warn(at, "auth0-jwt does nothing in this phase")
-			continue
-		}
-		found = true
-		value, ok := entry["value"].(string)
+// splitWarning takes the path off a warning of a configuration.
+func splitWarning(w string) (path, said string) {
+	rest := w
+	for {
+		_, _, next, ok := cutStep(rest)
 		if !ok {
-			r.fail(at+".value", "want the configuration as a string that holds JSON")
-			continue
+			break
 		}
-		r.entry(at+".value", []byte(value), opt)
+		rest = next
+		if strings.HasPrefix(rest, ":") {
+			break
+		}
 	}
-	if found {
-		r.doors(path, block)
-	}
-	return found
+	return w[:len(w)-len(rest)], strings.TrimPrefix(strings.TrimPrefix(rest, "$"), ": ")
 }
 
-// doors warns of what lets requests pass unchecked.
-func (r *Report) doors(path string, block map[string]any) {
-	if block["allow_degradation"] == true {
-		r.warn(path+".allow_degradation", "every request passes while the runner is away")
+// Valid is OK where reasons outside of the documents, such as a secret that is
+// not there, do not count.
+func (r *Report) Valid() bool {
+	for _, f := range r.Findings {
+		if !f.Warning && !f.Outside {
+			return false
+		}
 	}
-	meta, _ := block["_meta"].(map[string]any)
-	if disabled, there := meta["disable"]; there && disabled != false {
-		r.warn(path+"._meta.disable", "the block is switched off: nothing is checked")
-	}
-	if _, there := meta["filter"]; there {
-		r.warn(path+"._meta.filter", "requests that the filter does not select are not checked")
-	}
-	if meta["priority"] != nil {
-		r.warn(path+"._meta.priority", fmt.Sprintf("plugins of higher priority than %v answer before the token is checked", meta["priority"]))
-	}
+	return true
 }

@@ -42,7 +42,7 @@ func TestTheReferenceHasTheTableOfChecks(t *testing.T) {
 }
 
 func rows() (lines []string) {
-	for _, c := range policy.Checks {
+	for n, c := range policy.Checks {
 		var reasons, statuses, codes []string
 		for _, kind := range c.Kinds {
 			r := refusal.Refusal{Kind: kind}
@@ -52,7 +52,7 @@ func rows() (lines []string) {
 				codes = add(codes, "`"+code+"`")
 			}
 		}
-		lines = append(lines, fmt.Sprintf("| %s | %s | %s | %s | %s |", c.Number, c.Name,
+		lines = append(lines, fmt.Sprintf("| %d | %s | %s | %s | %s |", n+1, c.Name,
 			strings.Join(reasons, ", "), strings.Join(statuses, ", "), strings.Join(codes, ", ")))
 	}
 	return lines

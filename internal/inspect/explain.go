@@ -2,12 +2,8 @@ package inspect
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net/url"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
@@ -17,149 +13,186 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
-// Request is a request to explain. It is a [gate.Request].
-type Request struct {
-	Verb        string
-	URL         *url.URL // as the client sees it
-	Headers     [][2]string
-	Certificate []byte // PEM; of a client that shows one
+// Case is a request to explain, and who judges it.
+type Case struct {
+	Config  *config.Config
+	Gate    *gate.Gate
+	Route   *gate.Route
+	Request gate.Request
+	Now     time.Time // as the gate's clock says
+	// Fetch asks issuers why keys are not there; nil asks nobody.
+	Fetch Fetcher
+	// Claims says whether claims of the token are shown. The token never is.
+	Claims Claims
 }
 
-var errNoVar = errors.New("explain knows scheme, http_host, host, real_request_uri, request_uri and ssl_client_raw_cert")
+// Claims says whether claims of the token are shown.
+type Claims bool
 
-// Context implements [gate.Request], as the methods below do.
-func (*Request) Context() context.Context { return context.Background() }
+// The values of Claims.
+const (
+	HideClaims Claims = false
+	ShowClaims Claims = true
+)
 
-// Method is the HTTP method.
-func (r *Request) Method() string { return r.Verb }
-
-// Path is the decoded path.
-func (r *Request) Path() string { return r.URL.Path }
-
-// IP is not known.
-func (*Request) IP() string { return "" }
-
-// HeadersShown is the number of headers that APISIX shows.
-func (r *Request) HeadersShown() int { return len(r.Headers) }
-
-// NumHeader is the number of headers.
-func (r *Request) NumHeader() int { return len(r.Headers) }
-
-// HeaderName is the name of one of them.
-func (r *Request) HeaderName(i int) []byte { return []byte(r.Headers[i][0]) }
-
-// HeaderValue is the value of one of them.
-func (r *Request) HeaderValue(i int) string { return r.Headers[i][1] }
-
-// Args are the values of one query argument.
-func (r *Request) Args(name string) []string { return r.URL.Query()[name] }
-
-// Query is all arguments.
-func (r *Request) Query() map[string][]string { return r.URL.Query() }
-
-// Edit makes no edits: they are only shown.
-func (*Request) Edit(identity.Edits) error { return nil }
-
-// Var gives the variables that decisions ask for.
-func (r *Request) Var(name string) ([]byte, error) {
-	switch name {
-	case "scheme":
-		return []byte(r.URL.Scheme), nil
-	case "http_host":
-		return []byte(r.URL.Host), nil
-	case "host":
-		return []byte(strings.ToLower(strings.TrimSuffix(r.URL.Host, ":"+r.URL.Port()))), nil
-	case "real_request_uri", "request_uri":
-		return []byte(r.URL.RequestURI()), nil
-	case "ssl_client_raw_cert":
-		return r.Certificate, nil
-	}
-	return nil, errNoVar
+// Explanation is the walk of a request through the table of checks.
+type Explanation struct {
+	Notes   []string // about the token as a whole
+	Checks  []ExplainedCheck
+	Reports []string // of rules with report_only
+	Forward bool
+	Edits   []string       // where the request is forwarded
+	Answer  refusal.Answer // where it is not
+	Reason  string         // where it is not
 }
 
-// Carry puts a token where a configuration looks first.
-func (r *Request) Carry(c *config.Config, raw string) {
-	s := c.TokenFrom[0]
-	switch s.Kind {
-	case token.Header:
-		if c.DPoP != config.Off && slices.ContainsFunc(r.Headers, func(h [2]string) bool { return strings.EqualFold(h[0], "dpop") }) {
-			s.Name, s.Scheme = "authorization", "DPoP"
+// ExplainedCheck is one check and how it ended.
+type ExplainedCheck struct {
+	Number  int    `json:"number"` // from 1
+	Name    string `json:"name"`
+	Outcome string `json:"outcome"` // passed, refused, let_pass, not_asked or not_reached
+	Reason  string `json:"reason,omitempty"`
+	// Details say what was found, and after a refusal what to do.
+	Details []string `json:"details,omitempty"`
+	Found   string   `json:"found,omitempty"`
+	Wanted  string   `json:"wanted,omitempty"`
+}
+
+var outcomeNames = map[policy.Outcome]string{
+	policy.NotReached: "not_reached", policy.NotAsked: "not_asked", policy.Passed: "passed", policy.LetPass: "let_pass", policy.Refused: "refused",
+}
+
+// Explain judges the request as the runner would and says how every check
+// ended.
+func Explain(ctx context.Context, c Case) *Explanation {
+	d, steps := c.Gate.Explain(c.Route, c.Request)
+	s := newSubject(ctx, c)
+	x := &Explanation{Notes: s.notes()}
+	for n, step := range steps {
+		explained := ExplainedCheck{Number: n + 1, Name: step.Check.Name, Outcome: outcomeNames[step.Outcome]}
+		switch step.Outcome {
+		case policy.Refused:
+			explained.Reason = step.Refusal.Kind.Reason()
+			explained.Details = s.refused(step.Refusal)
+		case policy.Passed:
+			explained.Details = s.passed(step.Check)
 		}
-		if s.Scheme != "" {
-			raw = s.Scheme + " " + raw
+		if c.Claims == ShowClaims && (step.Outcome == policy.Refused || step.Outcome == policy.Passed) {
+			explained.Found, explained.Wanted = s.compare(step.Check)
 		}
-		r.Headers = append(r.Headers, [2]string{s.Name, raw})
-	case token.Cookie:
-		r.Headers = append(r.Headers, [2]string{"cookie", s.Name + "=" + raw})
-	case token.Query:
-		q := r.URL.Query()
-		q.Set(s.Name, raw)
-		r.URL.RawQuery = q.Encode()
-	}
-}
-
-// outcomes are how the walk says how a check ended; a refusal says more.
-var outcomes = map[policy.Outcome]string{
-	policy.NotReached: "not reached", policy.NotAsked: "not asked", policy.Passed: "ok",
-	policy.LetPass: "no token, and the route lets that pass",
-}
-
-// Explain writes the walk through the table of checks as it was walked, then
-// the edits or the answer. The token itself is not written; claims are where a
-// header carries them.
-func Explain(w io.Writer, c *config.Config, g *gate.Gate, r *gate.Route, req gate.Request) error {
-	out := &printer{w: w}
-	d, steps := g.Explain(r, req)
-	for _, step := range steps {
-		outcome := outcomes[step.Outcome]
-		if refused := step.Refusal; step.Outcome == policy.Refused {
-			outcome = "FAILED " + refused.Kind.Reason()
-			if refused.Cause != "" {
-				outcome += " (" + refused.Cause + ")"
-			}
-		}
-		out.printf("%-4s %-40s %s\n", step.Check.Number, step.Check.Name, outcome)
+		x.Checks = append(x.Checks, explained)
 	}
 	for _, i := range d.Reports() {
-		out.printf("     rules[%d] has report_only and would have denied\n", i)
+		x.Reports = append(x.Reports, item("rules", i)+" has report_only and would have denied")
 	}
 	edits, forward := d.Forward()
-	if !forward {
-		out.answer(r.Answer(d.Refusal()))
-		return out.err
+	if x.Forward = forward; forward {
+		x.Edits = s.edits(edits)
+		return x
 	}
-	out.printf("\nforwarded, with these edits\n")
+	x.Answer, x.Reason = c.Route.Answer(d.Refusal()), d.Refusal().Kind.Reason()
+	return x
+}
+
+// subject is the case with its token, which is untrusted: it is read to say
+// what is wrong with it.
+type subject struct {
+	Case
+	ctx    context.Context
+	tok    *token.Untrusted // without claims where there is none to read
+	read   bool             // there is one
+	issuer *config.Issuer   // the token's, if it is configured; else the first
+}
+
+func newSubject(ctx context.Context, c Case) *subject {
+	s := &subject{Case: c, ctx: ctx, tok: &token.Untrusted{}, issuer: &c.Config.Issuers[0]}
+	sources := c.Config.TokenFrom
+	if c.Config.DPoP != config.Off {
+		sources = append(sources[:len(sources):len(sources)], token.Source{Kind: token.Header, Name: "authorization", Scheme: "DPoP"})
+	}
+	found, err := token.Extract(sources, c.Request)
+	if err != nil {
+		return s
+	}
+	tok, err := token.Parse(found.Raw)
+	if err != nil {
+		return s
+	}
+	s.tok, s.read = tok, true
+	for i := range c.Config.Issuers {
+		if c.Config.Issuers[i].Issuer == tok.String("iss") {
+			s.issuer = &c.Config.Issuers[i]
+		}
+	}
+	return s
+}
+
+// notes are about the token as a whole.
+func (s *subject) notes() []string {
+	if sign := s.idToken(); sign != "" {
+		return []string{"this looks like an ID token, since " + sign + ": it tells an application who logged in. An API wants the access token of the same answer"}
+	}
+	return nil
+}
+
+// idToken is by what the token looks like an ID token (OpenID Connect Core 1.0
+// section 2), or "".
+func (s *subject) idToken() string {
+	for _, name := range []string{"nonce", "at_hash", "c_hash"} {
+		if _, there := s.tok.Claims[name]; there {
+			return "it has the claim " + name
+		}
+	}
+	_, scoped := s.tok.Claims["scope"]
+	_, authorized := s.tok.Claims["azp"]
+	if aud := s.tok.String("aud"); aud != "" && !scoped && !authorized && isClientID(aud) {
+		return "its aud is an application's client id"
+	}
+	return ""
+}
+
+// isClientID reports whether a text looks like a client id of Auth0.
+func isClientID(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(s) == 32
+}
+
+// edits are what happens to the request's headers and arguments, with the claims
+// that headers carry.
+func (s *subject) edits(edits identity.Edits) (lines []string) {
 	for _, name := range edits.DeleteHeaders {
-		out.printf("delete header %s\n", name)
+		lines = append(lines, "delete header "+name)
 	}
 	for _, h := range edits.SetHeaders {
-		value := h.Value
-		if strings.EqualFold(h.Name, c.TokenHeader) {
-			value = "(the token)"
-		}
-		out.printf("set header %s: %s\n", h.Name, value)
+		lines = append(lines, "set header "+h.Name+": "+s.headerValue(h))
 	}
 	for _, name := range edits.DeleteArgs {
-		out.printf("delete argument %s\n", name)
+		lines = append(lines, "delete argument "+name)
 	}
-	return out.err
+	return lines
 }
 
-type printer struct {
-	w   io.Writer
-	err error
-}
-
-func (p *printer) printf(format string, args ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format, args...)
+func (s *subject) headerValue(h identity.Header) string {
+	if strings.EqualFold(h.Name, s.Config.TokenHeader) {
+		return "(the token)"
 	}
-}
-
-func (p *printer) answer(a refusal.Answer) {
-	p.printf("\nthe client gets\nstatus %d\n", a.Status)
-	for _, h := range a.Headers {
-		p.printf("%s: %s\n", h.Name, h.Value)
+	for _, carried := range s.Config.ClaimHeaders {
+		if strings.EqualFold(carried.Name, h.Name) {
+			if s.Claims == ShowClaims {
+				return h.Value
+			}
+			return "(the claim " + carried.Claim.String() + ")"
+		}
 	}
-	p.printf("\n%s\n", a.Body)
+	if strings.EqualFold(h.Name, s.Config.ClaimsHeader) {
+		if s.Claims == ShowClaims {
+			return h.Value
+		}
+		return "(all claims)"
+	}
+	return "(what the client sent, without the token)"
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
@@ -63,11 +64,11 @@ func (p *Policy) checkRules(j *Judgement) *refusal.Refusal {
 		case r.ReportOnly:
 			j.reports = append(j.reports, i)
 		default:
-			refused := &refusal.Refusal{Kind: refusal.RuleDenied, Status: r.Status, Description: r.Message}
+			cause := "rules[" + strconv.Itoa(i) + "] is false"
 			if !rule.IsFalse(err) {
-				refused.Cause = "a rule could not be evaluated" // the error may hold values
+				cause = "rules[" + strconv.Itoa(i) + "] could not be evaluated" // the error may hold values
 			}
-			return refused
+			return &refusal.Refusal{Kind: refusal.RuleDenied, Status: r.Status, Description: r.Message, Cause: cause}
 		}
 	}
 	return nil

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	shownFile = regexp.MustCompile("(?ms)^```[a-z]+ (\\S+)\n(.*?)^```$")
+	session   = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
+)
+
+// TestWhatTheReferenceShowsIsWhatHappens writes the files that the document
+// shows, runs its commands and compares all that they write; -update writes it
+// into the document.
+func TestWhatTheReferenceShowsIsWhatHappens(t *testing.T) {
+	page, err := filepath.Abs("../../docs/reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for _, m := range shownFile.FindAllStringSubmatch(string(text), -1) {
+		if err := os.WriteFile(m[1], []byte(m[2]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commands := 0
+	happens := session.ReplaceAllStringFunc(string(text), func(block string) string {
+		var lines strings.Builder
+		for line := range strings.Lines(session.FindStringSubmatch(block)[1]) {
+			command, ok := strings.CutPrefix(strings.TrimSpace(line), "$ go-runner ")
+			if !ok {
+				continue
+			}
+			commands++
+			var both strings.Builder
+			execute(strings.Fields(command), &both, &both)
+			lines.WriteString("$ go-runner " + command + "\n" + both.String())
+		}
+		return "```console\n" + lines.String() + "```"
+	})
+	if commands < 3 {
+		t.Errorf("%d commands were found", commands)
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(happens), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(strings.Split(string(text), "\n"), strings.Split(happens, "\n")); diff != "" {
+		t.Errorf("docs/reference.md, rewritten by -update (-document +what happens):\n%s", diff)
+	}
+}
