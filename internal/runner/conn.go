@@ -39,7 +39,7 @@ type conn struct {
 	atOnce bool // the last frame was answered without waiting
 	*workspace
 
-	mu    sync.Mutex // of the phase, and of what is done to others' connections for it
+	mu    sync.Mutex // of phase; drain has it while it sets a deadline for that phase
 	phase phase
 }
 

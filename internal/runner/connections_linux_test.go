@@ -69,6 +69,14 @@ func TestConnectionsGoToTheSuccessorAfterTheirAnswer(t *testing.T) {
 		answers := make(chan a6.Answer)
 		go func() { answers <- busy.route("slow", "waits", get()) }()
 		<-entered
+		half := dial(t, socket.Path)
+		frame, err := a6.AppendFrame(nil, a6.PrepareConf, a6.EncodePrepareConf("who", []a6.Entry{entry("who", "")}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := half.Write(frame[:len(frame)/2]); err != nil {
+			t.Fatal(err)
+		}
 		d.serveOn(t, listen(t, socket), runner.Options{Plugins: []plugin.Plugin{named("second")}, TokenKey: tokenKey})
 		stopped := make(chan struct{})
 		go func() { stop(); close(stopped) }()
@@ -96,8 +104,14 @@ func TestConnectionsGoToTheSuccessorAfterTheirAnswer(t *testing.T) {
 		if got := (<-answers).Rewrite.Headers[0].Value; got != "first" {
 			t.Errorf("what was in flight is answered by the %s runner", got)
 		}
+		if _, err := half.Write(frame[len(frame)/2:]); err != nil {
+			t.Fatal(err)
+		}
+		if kind, _ := half.receive(); kind != a6.PrepareConf {
+			t.Errorf("the rest of a frame is answered with a frame of type %d", kind)
+		}
 		<-stopped
-		for name, c := range map[string]*client{"new": new, "busy": busy} {
+		for name, c := range map[string]*client{"new": new, "busy": busy, "half": half} {
 			if got := who(c); got != "second" {
 				t.Errorf("the connection %s is answered by the %s runner", name, got)
 			}
