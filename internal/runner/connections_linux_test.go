@@ -123,6 +123,7 @@ func TestNoRequestIsLostHoweverOftenRunnersFollowOneAnother(t *testing.T) {
 	onEachDriver(t, func(t *testing.T, d driver) {
 		socket := handsOver(t)
 		opt := runner.Options{Plugins: []plugin.Plugin{named("it")}, TokenKey: tokenKey}
+		before := descriptors(t)
 		stop := d.serveOn(t, listen(t, socket), opt)
 		over := make(chan struct{})
 		var sent atomic.Int64
@@ -130,6 +131,7 @@ func TestNoRequestIsLostHoweverOftenRunnersFollowOneAnother(t *testing.T) {
 		for range 8 {
 			c := dial(t, socket.Path)
 			load.Go(func() {
+				defer c.Close()
 				r := get()
 				r.ConfToken = c.prepare("who", entry("who", ""))
 				for {
@@ -163,20 +165,17 @@ func TestNoRequestIsLostHoweverOftenRunnersFollowOneAnother(t *testing.T) {
 				}
 			})
 		}
-		var before int
-		for n := range 20 {
+		for range 20 {
 			for target := sent.Load() + 50; sent.Load() < target && !t.Failed(); runtime.Gosched() {
 			}
 			next := d.serveOn(t, listen(t, socket), opt)
 			stop()
 			stop = next
-			if n == 0 {
-				before = descriptors(t)
-			}
 		}
-		noneLeak(t, before+1) // another goroutine may just be looking
 		close(over)
 		load.Wait()
+		stop()
+		noneLeak(t, before)
 	})
 }
 
