@@ -109,7 +109,9 @@ func run(ctx context.Context, given map[string]string, stderr io.Writer) error {
 		return err
 	}
 	// Nothing fails from here on: who takes a socket over has to serve.
-	listener, err := runner.Socket{Path: path, Mode: s.socketMode.mode(), Group: s.socketGroup, TakeOver: s.takeover}.Listen()
+	listener, err := runner.Socket{
+		Path: path, Mode: s.socketMode.mode(), Group: s.socketGroup, TakeOver: s.takeover, HandoverKey: key,
+	}.Listen()
 	if err != nil {
 		return cannotRun("%w", err)
 	}

@@ -1,10 +1,12 @@
-// Package inplace is the contract between a runner and a plugin that can decide
-// some requests at once: the view of a frame, and the call that may decline. It
-// must not know what is decided, or how a frame arrives.
+// Package inplace is the contract between a runner and a plugin that offers more
+// than plugin.Plugin asks for: the view of a frame, the call that decides at
+// once or declines, and the configuration that wants to be read again. It must
+// not know what is decided, or how a frame arrives.
 package inplace
 
 import (
 	"net/http"
+	"time"
 
 	pkgHTTP "github.com/apache/apisix-go-plugin-runner/pkg/http"
 	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
@@ -33,4 +35,13 @@ type Plugin interface {
 	// signature. Otherwise it is false, w and r are as they were, and the
 	// runner calls RequestFilter where waiting is allowed.
 	FilterNow(conf any, w http.ResponseWriter, r View) (done bool)
+}
+
+// Retrier is what a ParseConf's value, or its error, may be as well: it says
+// that it came out as it did for a reason outside the configuration's text,
+// such as a file that is not there yet.
+type Retrier interface {
+	// RetryAfter is how long to wait before ParseConf is called again with the
+	// same text, once a request needs the configuration; 0 or less is never.
+	RetryAfter() time.Duration
 }

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
@@ -220,6 +221,57 @@ func TestAConnectionAtRestStays(t *testing.T) {
 		<-time.After(24 * time.Hour)
 		if a := c.route("p", "", get()); a.Stop != nil {
 			t.Errorf("answer %+v", a)
+		}
+	})
+}
+
+// TestHalfFramesHaveNoWorkspace has many peers send a part of a frame. What
+// they sent is kept, and not the memory of an exchange.
+func TestHalfFramesHaveNoWorkspace(t *testing.T) {
+	const peers, each = 500, 8 << 10
+	onEachDriver(t, func(t *testing.T, d driver) {
+		path, s := d.start(t, only(&filter{name: "p", run: func(exchange) {}}))
+		payload, err := a6.EncodeRequest(get(entry("x-pad", strings.Repeat("p", 2000))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		frame, err := a6.AppendFrame(nil, a6.HTTPReqCall, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := make([]net.Conn, peers)
+		before := heap()
+		for i := range all {
+			if all[i], err = net.Dial("unix", path); err != nil {
+				t.Fatal(err)
+			}
+			defer all[i].Close()
+			if _, err := all[i].Write(frame[:len(frame)/2]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hangs := time.Now().Add(time.Minute)
+		for { // the runner may still be busy with them
+			grown := heap() - before
+			if s.Connections() == peers && grown <= peers*each {
+				t.Logf("%d bytes for each half frame", grown/peers)
+				break
+			}
+			if time.Now().After(hangs) {
+				t.Fatalf("%d half frames keep %d bytes each", peers, grown/peers)
+			}
+		}
+		for _, c := range all[:10] { // they are frames still
+			if _, err := c.Write(frame[len(frame)/2:]); err != nil {
+				t.Fatal(err)
+			}
+			kind, answer, err := a6.ReadFrame(bufio.NewReader(c), nil)
+			if err != nil || kind != a6.Error {
+				t.Fatalf("%d, %v", kind, err)
+			}
+			if code, err := a6.DecodeError(answer); err != nil || code != a6.ConfTokenNotFound {
+				t.Errorf("%v, %v", code, err)
+			}
 		}
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/apache/apisix-go-plugin-runner/pkg/common"
@@ -35,10 +35,27 @@ type conn struct {
 	net    transport
 	stream stream
 	stripe int
-	broken bool        // the stream cannot be trusted any more
-	atOnce bool        // the last frame was answered without waiting
-	busy   atomic.Bool // in the middle of an exchange
+	broken bool // the stream cannot be trusted any more
+	atOnce bool // the last frame was answered without waiting
 	*workspace
+
+	mu    sync.Mutex // of phase; drain has it while it sets a deadline for that phase
+	phase phase
+}
+
+// phase is how far a connection's goroutine is with an exchange.
+type phase byte
+
+const (
+	resting phase = iota
+	reading       // the rest of a frame that began to arrive
+	answering
+)
+
+func (c *conn) enter(p phase) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.phase = p
 }
 
 func newConn(s *Server, carrier transport) *conn {
@@ -46,13 +63,23 @@ func newConn(s *Server, carrier transport) *conn {
 }
 
 // drain gives the connection the grace of a shutdown, or, in the middle of an
-// exchange, the time it takes.
+// exchange, the time it takes. One that can be handed over is woken for that at
+// once, or keeps the time to send the rest of a frame.
 func (c *conn) drain() {
-	if c.busy.Load() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	grace := drainGrace
+	if c.server.handsOver() {
+		if c.phase == reading {
+			return
+		}
+		grace = 0
+	}
+	if c.phase == answering {
 		return
 	}
 	// An error means that the connection is gone already.
-	_ = c.net.SetReadDeadline(time.Now().Add(drainGrace))
+	_ = c.net.SetReadDeadline(time.Now().Add(grace))
 }
 
 // busyLoop is APISIX to a plugin that asks although it said that it would not:
@@ -70,19 +97,29 @@ func (c *conn) cut() {
 	c.net.Close()
 }
 
-// serve is the driver with a goroutine per connection.
-func (c *conn) serve() {
+// serve is the driver with a goroutine per connection. It reports whether the
+// connection is at rest at the end, and its peer there.
+func (c *conn) serve() (rests bool) {
 	defer c.detach()
 	for {
-		if c.server.draining.Load() {
+		if c.server.draining.Load() && !c.holdsBytes() {
+			if c.server.handsOver() {
+				return true
+			}
 			c.drain()
 		}
 		if err := c.await(); err != nil {
+			if c.woken(err) {
+				return true
+			}
 			c.ended(err)
-			return
+			return false
 		}
-		if !c.exchange() || c.server.draining.Load() {
-			return
+		if !c.exchange() {
+			return false
+		}
+		if c.server.draining.Load() && !c.server.handsOver() {
+			return true
 		}
 		// Without a descriptor the wait needs a workspace, so that giving it
 		// back in between is of no use.
@@ -95,15 +132,15 @@ func (c *conn) serve() {
 // exchange reads a frame and answers it, however long that takes, and reports
 // whether the connection stays open.
 func (c *conn) exchange() bool {
-	t, payload, err := c.read(c.in)
+	t, payload, err := c.frame()
 	if err != nil {
 		c.server.counters.frameErrors.Add(1)
 		c.ended(err)
 		return false
 	}
 	c.in = payload
-	c.busy.Store(true)
-	defer c.busy.Store(false)
+	c.enter(answering)
+	defer c.enter(resting)
 	c.atOnce = c.open(t, payload) || c.now()
 	if !c.atOnce {
 		c.finish()
@@ -129,7 +166,8 @@ func (c *conn) flush() bool {
 	return !c.ends
 }
 
-// read reads a frame. Once it began, the rest has to follow.
+// read reads a frame that is whole, or, in the middle of an exchange, an answer.
+// Once that began, the rest has to follow.
 func (c *conn) read(buf []byte) (a6.Type, []byte, error) {
 	if _, err := c.r.Peek(1); err != nil {
 		return 0, nil, err
@@ -138,9 +176,6 @@ func (c *conn) read(buf []byte) (a6.Type, []byte, error) {
 	if late {
 		if err := c.net.SetReadDeadline(time.Now().Add(c.server.frameTimeout)); err != nil {
 			return 0, nil, err
-		}
-		if c.server.draining.Load() {
-			c.drain()
 		}
 	}
 	t, size, err := a6.ReadHeader(c.r)
@@ -156,13 +191,12 @@ func (c *conn) read(buf []byte) (a6.Type, []byte, error) {
 
 // whole reports whether a whole frame was read already.
 func (c *conn) whole() bool {
-	const head = 4
 	n := c.r.Buffered()
-	if n < head {
+	if n < frameHead {
 		return false
 	}
-	b, err := c.r.Peek(head)
-	return err == nil && n-head >= int(b[1])<<16|int(b[2])<<8|int(b[3])
+	b, err := c.r.Peek(frameHead)
+	return err == nil && n >= frameSize(b)
 }
 
 // ask implements peer: it puts a question to APISIX in the middle of an exchange. The request in

@@ -21,6 +21,7 @@ type descriptor struct {
 	file            *os.File // owns fd where it is there
 	away            bool
 	closed          bool
+	handed          bool // the successor may have it: whatever is done to the socket is done to its connection
 	readBy, writeBy time.Time
 
 	opened bool // a frame was opened before the connection left
@@ -83,13 +84,36 @@ func (l *loop) answer(d *descriptor) {
 		return
 	}
 	d.visits = 0
-	ends := c.ends || l.server.draining.Load()
+	ends := c.ends
 	c.workspace = nil
 	if l.work.grown() {
 		l.work = newWorkspace()
 	}
-	if ends {
+	switch {
+	case ends:
 		l.server.end(c)
+	case l.server.handsOver():
+		d.release()
+		l.server.served.Go(func() { l.server.part(c) })
+	case l.server.draining.Load():
+		l.server.end(c)
+	}
+}
+
+// release takes the connection away from the loop, to be handed over. The
+// loop's epoll would go on watching a socket that another process has, and
+// nobody may cut it any more.
+func (d *descriptor) release() {
+	l := d.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d.handed = true
+	if d.away {
+		return
+	}
+	d.away = true
+	if err := l.unwatch(d.fd); err != nil {
+		l.server.log.Error("an event loop could not leave a connection alone", "error", err.Error())
 	}
 }
 
@@ -134,6 +158,11 @@ func (d *descriptor) serve() {
 			return
 		}
 		c.server.log.Error("a connection could not go back to its event loop and was closed", "error", err.Error())
+		more = false
+	}
+	if more {
+		c.server.part(c)
+		return
 	}
 	c.server.end(c)
 }
@@ -153,8 +182,11 @@ func (d *descriptor) stay() (more bool) {
 		c.detach()
 		c.stream = stream{fd: -1}
 	}()
-	for !c.server.draining.Load() {
+	for c.holdsBytes() || !c.server.draining.Load() {
 		if err := c.await(); err != nil {
+			if c.woken(err) {
+				return true
+			}
 			c.ended(err)
 			return false
 		}
@@ -169,7 +201,7 @@ func (d *descriptor) stay() (more bool) {
 		}
 		c.detach()
 	}
-	return false
+	return true
 }
 
 func (d *descriptor) answerAll() bool {
@@ -178,16 +210,16 @@ func (d *descriptor) answerAll() bool {
 		return false
 	}
 	if d.opened {
-		c.busy.Store(true)
+		c.enter(answering)
 		c.finish()
 		more := c.flush()
-		c.busy.Store(false)
+		c.enter(resting)
 		if !more {
 			return false
 		}
 	}
 	for c.r.Buffered() > 0 {
-		if c.server.draining.Load() && c.whole() {
+		if c.server.draining.Load() && !c.server.handsOver() && c.whole() {
 			return false
 		}
 		if !c.exchange() {

@@ -21,6 +21,10 @@ type Listener struct {
 	dir    *os.Root
 	base   string
 	own    fs.FileInfo
+
+	key     handoverKey // nil is no handover
+	inbox   *inbox      // for the predecessor's connections; nil is none
+	noInbox error       // why there is none though there is a key
 }
 
 // Addr implements net.Listener.
@@ -50,13 +54,21 @@ func (l *Listener) Leave(grace time.Duration) error {
 // remove removes the path where it is this socket's. The lock keeps a successor
 // from taking it over between the look and the removal.
 func (l *Listener) remove() error {
+	defer l.inbox.leave()
 	unlock, err := lock(l.dir)
 	defer unlock()
-	if err != nil || l.Check() != nil {
+	if err != nil {
 		return err
+	}
+	l.removeInbox()
+	if l.Check() != nil {
+		return nil
 	}
 	return l.dir.Remove(l.base)
 }
+
+// place implements what a server asks for the listener of its path.
+func (l *Listener) place() *Listener { return l }
 
 // Close implements net.Listener. It removes the path as Leave does.
 func (l *Listener) Close() error {

@@ -148,8 +148,8 @@ func (l *loop) doTasks() {
 	for _, task := range tasks {
 		task()
 	}
-	if closing {
-		l.closeIdle()
+	if closing || l.server.handsOver() {
+		l.partIdle()
 	}
 }
 
@@ -163,14 +163,15 @@ func (s *Server) drainLoops() {
 				l.mu.Lock()
 				l.closing = true
 				l.mu.Unlock()
-				l.closeIdle()
+				l.partIdle()
 			})
 		})
 	}
 }
 
-// closeIdle ends the connections that are at rest.
-func (l *loop) closeIdle() {
+// partIdle ends the connections that are at rest. To hand them over may take
+// its time, and is left to a goroutine.
+func (l *loop) partIdle() {
 	var idle []*descriptor
 	l.mu.Lock()
 	for _, d := range l.slots {
@@ -179,8 +180,19 @@ func (l *loop) closeIdle() {
 		}
 	}
 	l.mu.Unlock()
+	if l.server.handsOver() {
+		for _, d := range idle {
+			d.release()
+		}
+		l.server.served.Go(func() { l.partAll(idle) })
+		return
+	}
+	l.partAll(idle)
+}
+
+func (l *loop) partAll(idle []*descriptor) {
 	for _, d := range idle {
-		l.server.end(d.conn)
+		l.server.part(d.conn)
 	}
 }
 

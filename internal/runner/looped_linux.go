@@ -72,6 +72,8 @@ func duplicate(c syscall.Conn) (fd int, err error) {
 	return fd, errors.Join(failed, err)
 }
 
+func (a *looped) place() *Listener { return a.own }
+
 // Check is nil as long as the path leads to this socket.
 func (a *looped) Check() error { return a.own.Check() }
 
@@ -141,22 +143,42 @@ func (l *loop) acceptOne(a *looped) error {
 	a.mu.Lock()
 	a.pause = 0
 	a.mu.Unlock()
+	_, err = l.admit(fd)
+	return err
+}
+
+// admit gives a connection its place, or closes it, and reports whether there
+// was room for it.
+func (l *loop) admit(fd int) (bool, error) {
 	d := &descriptor{loop: l, fd: fd, slot: -1}
 	d.conn = newConn(l.server, d)
 	if !l.server.admit(d.conn) {
-		return nil
+		return false, nil
 	}
 	if err := l.take(d); err != nil {
 		l.server.end(d.conn)
-		return err
+		return false, err
 	}
-	return nil
+	return true, nil
+}
+
+// adopt takes a predecessor's connection in, and reports whether there was room
+// for it.
+func (l *loop) adopt(fd int) bool {
+	admitted, err := l.admit(fd)
+	if err != nil {
+		l.server.log.Error("a connection of a predecessor could not be taken over", "error", err.Error())
+	}
+	return admitted
 }
 
 // take gives a connection its place.
 func (l *loop) take(d *descriptor) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.ended {
+		return errNotServing
+	}
 	if n := len(l.free); n > 0 {
 		d.slot, l.free = l.free[n-1], l.free[:n-1]
 	} else {

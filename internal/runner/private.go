@@ -12,8 +12,11 @@ import (
 	"time"
 )
 
-// socketName is a socket's name as long as it is in its private directory.
-const socketName = "s"
+// The names of the sockets as long as they are in their private directory.
+const (
+	socketName = "s"
+	inboxName  = "h"
+)
 
 // errForeign says that a directory is not the one that was made.
 var errForeign = errors.New("somebody else changes the directory")
@@ -45,11 +48,11 @@ func isOwn(info fs.FileInfo) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-// listenIn makes a socket in a private directory. Linux's name for the open
+// listenIn makes a socket of this name in a private directory. Linux's name for the open
 // directory is short whatever the path is, and cannot be changed under us; where
 // there is none, path is used, and what was made is looked for in the
 // directory.
-func listenIn(private *os.Root, path string) (*net.UnixListener, error) {
+func listenIn(private *os.Root, path, network, name string) (*net.UnixListener, error) {
 	open, err := private.Open(".")
 	if err != nil {
 		return nil, err
@@ -58,12 +61,12 @@ func listenIn(private *os.Root, path string) (*net.UnixListener, error) {
 	if proc := fmt.Sprintf("/proc/self/fd/%d", open.Fd()); isDirectory(proc) {
 		path = proc
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: filepath.Join(path, socketName)})
+	l, err := net.ListenUnix(network, &net.UnixAddr{Net: network, Name: filepath.Join(path, name)})
 	if err != nil {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
-	if _, err := private.Lstat(socketName); err != nil {
+	if _, err := private.Lstat(name); err != nil {
 		return nil, errors.Join(errForeign, l.Close())
 	}
 	return l, nil

@@ -12,16 +12,8 @@ import (
 	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inplace"
 )
-
-// Retrier is what a ParseConf's value, or its error, may be as well: it says
-// that it came out as it did for a reason outside the configuration's text,
-// such as a file that is not there yet.
-type Retrier interface {
-	// RetryAfter is how long to wait before ParseConf is called again with the
-	// same text, once a request needs the configuration; 0 or less is never.
-	RetryAfter() time.Duration
-}
 
 // conf is a configuration that was read.
 type conf struct {
@@ -94,10 +86,10 @@ func (s *confStore) steps(route string, entries []a6.Entry) (read *conf, again t
 }
 
 func retryAfter(c any, err error) time.Duration {
-	if r, ok := c.(Retrier); ok {
+	if r, ok := c.(inplace.Retrier); ok {
 		return r.RetryAfter()
 	}
-	if r := Retrier(nil); errors.As(err, &r) {
+	if r := inplace.Retrier(nil); errors.As(err, &r) {
 		return r.RetryAfter()
 	}
 	return 0

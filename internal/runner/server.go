@@ -71,6 +71,7 @@ type Server struct {
 	ctx      context.Context // of all requests
 	cancel   context.CancelFunc
 	draining atomic.Bool
+	next     *successor // where connections go to; set before draining, nil is nowhere
 
 	mu        sync.Mutex
 	listeners []listening
@@ -146,8 +147,10 @@ func (s *Server) accept(l net.Listener) {
 	}
 	if own, isOwn := l.(*Listener); isOwn {
 		if s.acceptInLoops(own) {
+			s.receive(own)
 			return
 		}
+		s.receive(own)
 		go s.watch(own, own)
 	}
 	s.listeners = append(s.listeners, l)
@@ -207,16 +210,21 @@ func (s *Server) forget(l listening, err error) {
 // refusedEvery is how often a refused connection is logged at most.
 const refusedEvery = 10 * time.Second
 
-func (s *Server) start(nc net.Conn) {
+// start serves a connection, and reports whether there is room for it.
+func (s *Server) start(nc net.Conn) bool {
 	c := newConn(s, nc)
 	c.watched(nc)
 	if !s.admit(c) {
-		return
+		return false
 	}
 	s.served.Go(func() {
-		c.serve()
+		if c.serve() {
+			s.part(c)
+			return
+		}
 		s.end(c)
 	})
+	return true
 }
 
 // admit takes a connection in, or closes it where there are too many.

@@ -23,9 +23,15 @@ type leaver interface {
 }
 
 // Shutdown stops accepting, answers the requests in flight, and returns when
-// all is answered or ctx is done; then whatever is left is cut off.
+// all is answered or ctx is done; then whatever is left is cut off. Where a
+// successor has the socket's path, it gets the connections as soon as they are
+// at rest.
 func (s *Server) Shutdown(ctx context.Context) {
+	next := s.meetSuccessor(ctx)
 	s.mu.Lock()
+	if !s.draining.Load() {
+		s.next = next
+	}
 	s.draining.Store(true)
 	for _, l := range s.listeners {
 		if own, ok := l.(leaver); ok && own.Leave(acceptGrace) == nil {
@@ -60,6 +66,18 @@ func (s *Server) Shutdown(ctx context.Context) {
 		}
 	}
 	s.cancel()
+	s.cutAll()
+	if next != nil {
+		handed, err := next.close()
+		if err != nil {
+			s.log.Warn("not all connections could be handed over to the successor", "handed_over", handed, "error", err.Error())
+			return
+		}
+		s.log.Info("the connections were handed over to the successor", "connections", handed)
+	}
+}
+
+func (s *Server) cutAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {

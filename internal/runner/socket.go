@@ -32,6 +32,10 @@ type Socket struct {
 	// TakeOver replaces the socket of a live runner, which keeps the
 	// connections that it has; else a live runner's socket is an error.
 	TakeOver bool
+	// HandoverKey, the one of [TokenKey], lets a server hand its connections to
+	// its successor when it ends, and take over those of its predecessor, on
+	// Linux. nil is no handover: then they are closed.
+	HandoverKey []byte
 }
 
 // ParseAddress reads "unix:PATH", as APISIX gives it, or a bare path.
@@ -71,6 +75,9 @@ func (s Socket) Listen() (*Listener, error) {
 		return nil, fmt.Errorf("cannot open the directory of the socket: %w", err)
 	}
 	l := &Listener{socket: s, dir: dir, base: filepath.Base(s.Path)}
+	if l.key, err = newHandoverKey(s.HandoverKey); err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
 	unlock, _ := lock(dir) // without the lock nobody deletes
 	defer unlock()
 	if err = s.replaceable(l); err == nil {
@@ -117,13 +124,17 @@ func (s Socket) bind(l *Listener, gid int) (err error) {
 	}
 	defer func() {
 		if err != nil && l.UnixListener != nil {
+			l.removeInbox()
+			l.inbox.leave()
 			err = errors.Join(err, l.UnixListener.Close())
 		}
 		_ = private.Remove(socketName) // where the rename failed; else it is not there
+		_ = private.Remove(inboxName)
 		_ = private.Close()
 		_ = l.dir.Remove(name) // an empty directory is all that could be left
 	}()
-	if l.UnixListener, err = listenIn(private, filepath.Join(filepath.Dir(s.Path), name)); err != nil {
+	path := filepath.Join(filepath.Dir(s.Path), name)
+	if l.UnixListener, err = listenIn(private, path, "unix", socketName); err != nil {
 		return fmt.Errorf("cannot listen: %w", err)
 	}
 	mode := s.Mode
@@ -142,6 +153,8 @@ func (s Socket) bind(l *Listener, gid int) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot give the socket its group and mode: %w", err)
 	}
+	// The inbox comes first: whoever finds its path taken over may end at once.
+	l.noInbox = l.placeInbox(private, path, name)
 	if err := l.dir.Rename(filepath.Join(name, socketName), l.base); err != nil {
 		return fmt.Errorf("cannot put the socket into its place: %w", err)
 	}

@@ -119,7 +119,7 @@ func (d *descriptor) Close() error {
 func (d *descriptor) cut() {
 	d.loop.mu.Lock()
 	defer d.loop.mu.Unlock()
-	if !d.closed {
+	if !d.closed && !d.handed {
 		_ = unix.Shutdown(d.fd, unix.SHUT_RDWR) // gone already, else
 	}
 }

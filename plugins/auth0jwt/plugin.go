@@ -70,7 +70,10 @@ type Plugin struct {
 	memory *replay.Memory
 }
 
-var _ inplace.Plugin = (*Plugin)(nil)
+var (
+	_ inplace.Plugin  = (*Plugin)(nil)
+	_ inplace.Retrier = (*gate.Route)(nil)
+)
 
 // New makes the plugin.
 func New(opt Options) *Plugin {
