@@ -201,6 +201,8 @@ func evidence(req *watched) func(j *policy.Judgement, need policy.Need) {
 			j.Variable(need.Variable, value, err)
 		case policy.NeedProof:
 			j.Proof(policy.NotSeen, nil)
+		case policy.NeedRevocation:
+			j.Revocation(policy.NotRevoked)
 		}
 	}
 }

@@ -80,6 +80,11 @@ type Token struct {
 	MissingIssuedAt   bool    // there is none: any entry by time revokes it
 }
 
+// Size is how much text a token has, in bytes.
+func (t *Token) Size() int {
+	return len(t.Issuer) + len(t.Subject) + len(t.SID) + len(t.JTI) + len(t.AuthorizedParty) + len(t.ClientID)
+}
+
 // RevokedToken reports whether a token was revoked. It does no I/O, and takes no
 // lock.
 func (s *Set) RevokedToken(t *Token) bool {
