@@ -46,7 +46,7 @@ type Config struct {
 	StripHeaders []string
 	ForwardToken bool
 
-	PassUnauthenticated bool // unauth_action: pass
+	UnauthAction        UnauthAction
 	BypassCORSPreflight bool
 	DPoP                Mode
 	DPoPBaseURL         string // scheme and host that clients see; "" asks nginx
@@ -54,6 +54,7 @@ type Config struct {
 	Realm               string
 	ResourceMetadata    string // URL; "" is none
 	ErrorFormat         refusal.Format
+	Login               *Login // browser sessions; nil is none
 
 	// Warnings are for the operator's log: what is allowed and unwise.
 	Warnings []string
@@ -92,6 +93,17 @@ const (
 	Off Mode = iota
 	Allow
 	Require
+)
+
+// UnauthAction says what becomes of a request without a token and without a
+// session.
+type UnauthAction uint8
+
+// The values of unauth_action.
+const (
+	UnauthDeny UnauthAction = iota
+	UnauthPass              // it is forwarded, stripped of identity headers
+	UnauthAuth              // a browser that asks for a page is sent to log in, everything else is denied
 )
 
 // Match says how many of a list are enough.

@@ -131,26 +131,27 @@ func (o object) claimHeaders(taken taken) []identity.ClaimHeader {
 	if !ok {
 		return nil
 	}
+	_, login := o.get("login")
 	var headers []identity.ClaimHeader
 	for _, name := range all.names() {
 		e, _ := all.get(name)
 		taken.take(o.r, e.path, name)
-		headers = append(headers, e.claimHeader(name))
+		headers = append(headers, e.claimHeader(name, login))
 	}
 	return headers
 }
 
-func (v value) claimHeader(header string) identity.ClaimHeader {
+func (v value) claimHeader(header string, login bool) identity.ClaimHeader {
 	h := identity.ClaimHeader{Name: header}
 	if _, ok := v.json.(string); ok {
 		h.Claim = v.claimName()
 		return h
 	}
-	o, ok := v.object(`a claim, or an object with "claim", "format" and "required"`)
+	o, ok := v.object(`a claim, or an object with "claim" and maybe "format", "required", "from"`)
 	if !ok {
 		return h
 	}
-	o.allow("claim", "format", "required")
+	o.allow("claim", "format", "required", "from")
 	name, ok := o.get("claim")
 	if !ok {
 		o.r.refuse(name.path, "none", claimForm)
@@ -160,5 +161,14 @@ func (v value) claimHeader(header string) identity.ClaimHeader {
 	h.Format = choose(o, "format",
 		choice[claim.Format]{"plain", claim.Plain}, choice[claim.Format]{"json", claim.JSON}, choice[claim.Format]{"base64", claim.Base64})
 	h.Required = o.flag("required", false)
+	if from, ok := o.get("from"); ok {
+		h.From = identity.IDToken
+		switch {
+		case from.json != any("id_token"):
+			from.refuse(`"id_token"; without this key the claim is that of the token that is judged`)
+		case !login:
+			from.refuse("nothing without login: only a session has an ID token")
+		}
+	}
 	return h
 }

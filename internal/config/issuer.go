@@ -79,6 +79,8 @@ func (o object) issuer(i Issuer) Issuer {
 	i.Issuer = o.identifier()
 	if v, ok := o.get("audience"); ok {
 		v.audience(&i)
+	} else if client := o.r.idTokenFor; client != nil && len(i.Audience) == 0 && !i.AnyAudience {
+		i.Audience = []string{*client}
 	} else if len(i.Audience) == 0 && !i.AnyAudience {
 		o.r.refuse(member(o.path, "audience"), "none", `the audience of the API, a string or a list; to skip the check write ["*"]`)
 	}

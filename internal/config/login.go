@@ -18,6 +18,9 @@ type Login struct {
 	CallbackPath string // of RedirectURI
 	Insecure     bool   // the origin's scheme is http, which the operator allowed
 
+	DiscoveryURL string // of the issuer, also where its keys come from elsewhere
+	Audience     string // sent as audience; "" sends none
+
 	Scope               string // holds openid
 	JudgeIDToken        bool   // subject_token: id_token
 	ForwardAccessToken  bool

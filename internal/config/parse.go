@@ -29,6 +29,8 @@ type Options struct {
 	// SecretsDir is the absolute path of a directory; files outside of it are
 	// no secrets (--secrets-dir). "" is any file.
 	SecretsDir string
+	// Redis says that there is a Redis for sessions (--redis-url).
+	Redis bool
 	// Logger is told of a secret's file that cannot be read later on; nil is
 	// slog.Default.
 	Logger *slog.Logger
@@ -43,7 +45,7 @@ var topKeys = []string{
 	"organizations", "allowed_clients", "client_secret",
 	"claim_headers", "claims_header", "token_header", "forward_token", "strip_headers",
 	"unauth_action", "bypass_cors_preflight", "dpop", "dpop_public_base_url", "mtls",
-	"realm", "resource_metadata", "error_format", "name", "ssl_verify",
+	"realm", "resource_metadata", "error_format", "name", "ssl_verify", "login",
 }
 
 // Keys are the names of the configuration's keys.
@@ -119,6 +121,7 @@ func syntaxGiven(data []byte, err error) string {
 }
 
 func (o object) config() *Config {
+	o.r.idTokenFor = o.idTokenClient()
 	c := &Config{
 		Name:                o.routeName(),
 		Issuers:             o.issuers(),
@@ -138,7 +141,7 @@ func (o object) config() *Config {
 		Organizations:       o.words("organizations", "an organization's id or name", nil),
 		AllowedClients:      o.words("allowed_clients", "a client id", nil),
 		ForwardToken:        o.flag("forward_token", true),
-		PassUnauthenticated: choose(o, "unauth_action", choice[bool]{"deny", false}, choice[bool]{"pass", true}),
+		UnauthAction:        o.unauthAction(),
 		BypassCORSPreflight: o.flag("bypass_cors_preflight", false),
 		DPoP:                o.mode("dpop"),
 		DPoPBaseURL:         o.dpopBaseURL(),
@@ -150,6 +153,7 @@ func (o object) config() *Config {
 	}
 	o.identityHeaders(c)
 	o.bindingFits(c)
+	c.Login = o.login(c)
 	return c
 }
 

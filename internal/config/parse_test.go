@@ -92,7 +92,7 @@ func TestParseGood(t *testing.T) {
 			c.ClaimsHeader, c.TokenHeader, c.StripHeaders, c.ForwardToken = "X-Claims", "X-Token", []string{"X-Role"}, false
 		})},
 		{"answers", `,"unauth_action":"pass","bypass_cors_preflight":true,"mtls":"require","realm":"my api","error_format":"problem"`, false, minimal(func(c *config.Config) {
-			c.PassUnauthenticated, c.BypassCORSPreflight, c.MTLS = true, true, config.Require
+			c.UnauthAction, c.BypassCORSPreflight, c.MTLS = config.UnauthPass, true, config.Require
 			c.Realm, c.ErrorFormat = "my api", refusal.Problem
 		})},
 		{"step-up, DPoP and metadata", `,"require_mfa":true,"acr_values":["gold"],"max_auth_age":"1h","dpop":"require","dpop_public_base_url":"https://api.example.com/","resource_metadata":"https://api.example.com/.well-known/oauth-protected-resource"`, false, minimal(func(c *config.Config) {

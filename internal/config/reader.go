@@ -15,6 +15,9 @@ type reader struct {
 	keys     int // in the key sets read so far
 	warnings []string
 	work     int // done so far, see afford
+	// idTokenFor is login.client_id where the ID token is judged, which then is
+	// the audience; nil elsewhere.
+	idTokenFor *string
 }
 
 func (r *reader) refuse(path, given, want string) {

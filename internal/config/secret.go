@@ -31,27 +31,49 @@ func (o object) clientSecret(i *Issuer) {
 		source, _ := o.get(key)
 		source.refuseHidden("nothing beside client_secret: HS tokens are not verified with public keys")
 	}
+	i.Secrets = v.secrets(form, secret.Options{MinLen: minLen})
+}
+
+// maxSecrets bounds how many files one key makes the runner read.
+const maxSecrets = 16
+
+// secrets reads a reference or a list of references.
+func (v value) secrets(form string, opt secret.Options) (all []*secret.Secret) {
+	v.hidden = true
 	references := []value{v}
 	if _, isList := v.json.([]any); isList {
 		references = v.elements("a list with at least one entry, each " + form)
 	}
+	if len(references) > maxSecrets {
+		v.refuse("at most " + strconv.Itoa(maxSecrets) + " references")
+		return nil
+	}
 	for _, ref := range references {
-		text, ok := ref.text(form + "; a secret itself has no place here")
-		if !ok {
-			continue
-		}
-		s, err := secret.Open(text, secret.Options{
-			MinLen: minLen, Dir: o.r.opt.SecretsDir, Now: time.Now(), Logger: o.r.opt.Logger,
-		})
-		switch err {
-		case nil:
-			i.Secrets = append(i.Secrets, s)
-		case secret.ErrNoReference:
-			ref.refuse(form + "; a secret itself has no place here")
-		default:
-			o.r.refuseNow(ref.path, kind(ref.json), form+"; "+err.Error())
+		if s := ref.secret(form, opt); s != nil {
+			all = append(all, s)
 		}
 	}
+	return all
+}
+
+// secret reads a reference; nil is a problem that was told.
+func (v value) secret(form string, opt secret.Options) *secret.Secret {
+	v.hidden = true
+	text, ok := v.text(form + "; a secret itself has no place here")
+	if !ok {
+		return nil
+	}
+	opt.Dir, opt.Now, opt.Logger = v.r.opt.SecretsDir, time.Now(), v.r.opt.Logger
+	s, err := secret.Open(text, opt)
+	switch err {
+	case nil:
+		return s
+	case secret.ErrNoReference:
+		v.refuse(form + "; a secret itself has no place here")
+	default:
+		v.r.refuseNow(v.path, kind(v.json), form+"; "+err.Error())
+	}
+	return nil
 }
 
 // leastSecret is how many bytes a secret needs for the most demanding of the

@@ -66,3 +66,20 @@ func TestTheOperatorLimitsTheFilesOfSecrets(t *testing.T) {
 		t.Errorf("outside of the directory:\n%s\n%s", there, missing)
 	}
 }
+
+// TestAListOfSecretsIsShort: each may be a file that has to be read.
+func TestAListOfSecretsIsShort(t *testing.T) {
+	t.Setenv("ONE_OF_MANY", strings.Repeat("s", 32))
+	for n, good := range map[int]bool{16: true, 17: false, 20_000: false} {
+		secrets := "[" + list(n, `"$env://ONE_OF_MANY"`) + "]"
+		for _, document := range []string{
+			`{"domain":"t.eu.auth0.com","audience":"api","algorithms":["HS256"],"client_secret":` + secrets + `}`,
+			`{"domain":"t.eu.auth0.com","audience":"api","login":{"client_id":"c","redirect_uri":"https://a/cb","session":{"secret":` + secrets + `}}}`,
+		} {
+			_, err := config.Parse([]byte(document), config.Options{})
+			if (err == nil) != good || err != nil && !strings.Contains(err.Error(), "at most 16 references") {
+				t.Errorf("%d: %v", n, err)
+			}
+		}
+	}
+}

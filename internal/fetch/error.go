@@ -19,7 +19,7 @@ const (
 	FailedConnection = "connection"        // no answer, or cut short
 	FailedTLS        = "tls"               // the certificate or the handshake
 	FailedTimeout    = "timeout"           // more than [RequestAtMost], or than the caller had
-	FailedStatus     = "status"            // neither 200 nor a 304 that was asked for
+	FailedStatus     = "status"            // of a GET, neither 200 nor a 304 that was asked for; of a POST, 5xx
 	FailedRedirect   = "redirect"          // never followed
 	FailedTooLarge   = "too_large"         // a body over [MaxBody]
 )

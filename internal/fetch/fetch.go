@@ -98,8 +98,8 @@ type Request struct {
 
 // Response is a whole answer.
 type Response struct {
-	// Status is 200, or 304 where the request was conditional; every other
-	// one is an error.
+	// Status of [Client.Get] is 200, or 304 where the request was conditional;
+	// every other one is an error. [Client.Post] says what it may be there.
 	Status int
 	Header http.Header
 	Body   []byte // at most [MaxBody] bytes; empty with 304
@@ -114,18 +114,13 @@ func (r *Response) Validators() Validators {
 func (c *Client) Get(ctx context.Context, r Request) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, RequestAtMost)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL, nil)
-	if err != nil || !c.admits(req.URL) {
-		return nil, &Error{Kind: FailedURL}
-	}
-	for name, value := range map[string]string{
+	req, err := c.request(ctx, http.MethodGet, r.URL, nil, map[string]string{
 		"Accept": r.Accept, "If-None-Match": r.Known.ETag, "If-Modified-Since": r.Known.LastModified,
-	} {
-		if value != "" {
-			req.Header.Set(name, value)
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
-	resp, err := c.do(req, r.Unverified)
+	resp, err := c.do(req, r.Unverified, func(status int) bool { return status == http.StatusOK })
 	switch {
 	case err != nil:
 		return nil, err
@@ -139,12 +134,26 @@ func (c *Client) Get(ctx context.Context, r Request) (*Response, error) {
 	return nil, &Error{Kind: FailedStatus, Status: resp.Status}
 }
 
+// request makes a request with the headers that have a value.
+func (c *Client) request(ctx context.Context, method, target string, body io.Reader, header map[string]string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, target, body)
+	if err != nil || !c.admits(req.URL) {
+		return nil, &Error{Kind: FailedURL}
+	}
+	for name, value := range header {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
+	}
+	return req, nil
+}
+
 func (c *Client) admits(u *url.URL) bool {
 	return u.Hostname() != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && c.allowInsecure)
 }
 
-// do makes a request, and reads the body where the status is 200.
-func (c *Client) do(req *http.Request, unverified bool) (*Response, error) {
+// do makes a request, and reads the body where reads says so of the status.
+func (c *Client) do(req *http.Request, unverified bool, reads func(status int) bool) (*Response, error) {
 	client := c.verifying
 	if unverified {
 		client = c.trusting
@@ -155,7 +164,7 @@ func (c *Client) do(req *http.Request, unverified bool) (*Response, error) {
 	}
 	defer resp.Body.Close()
 	whole := &Response{Status: resp.StatusCode, Header: resp.Header}
-	if resp.StatusCode != http.StatusOK {
+	if !reads(resp.StatusCode) {
 		return whole, nil
 	}
 	whole.Body, err = io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))

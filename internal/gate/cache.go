@@ -45,8 +45,13 @@ type verified struct {
 }
 
 type decisionKey struct {
-	route uint64
-	token string
+	route   uint64
+	token   string
+	idToken string // "" where the decision does not depend on one
+}
+
+func keyOf(r *Route, j *policy.Judgement) decisionKey {
+	return decisionKey{r.number, j.Raw(), j.IDToken()}
 }
 
 // decided is what a decision to forward left; the token's claims, which take
@@ -62,7 +67,7 @@ type decided struct {
 // What an entry takes beside the texts it holds, in bytes, generously.
 const (
 	tokenOverhead    = 2560
-	decisionOverhead = 768
+	decisionOverhead = 800
 )
 
 // NewCache makes a cache of at most that many bytes, more than 0.
@@ -82,7 +87,7 @@ func NewCache(bytes uint64) *Cache {
 			Executor:      atOnce,
 			StatsRecorder: stats.NewCounter(),
 			Weigher: func(k decisionKey, d *decided) uint32 {
-				return uint32(decisionOverhead + len(k.token) + d.Size() + d.token.Size())
+				return uint32(decisionOverhead + len(k.token) + len(k.idToken) + d.Size() + d.token.Size())
 			},
 		}),
 	}

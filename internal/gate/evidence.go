@@ -58,7 +58,7 @@ func (g *Gate) recall(r *Route, j *policy.Judgement) (policy.Decision, bool) {
 	if g.cache == nil || !r.remembers {
 		return policy.Decision{}, false
 	}
-	d, there := g.cache.decisions.GetIfPresent(decisionKey{r.number, j.Raw()})
+	d, there := g.cache.decisions.GetIfPresent(keyOf(r, j))
 	if !there || !d.stands(d.keys, j.Now()) || !g.stillNotRevoked(d, j.Now()) {
 		return policy.Decision{}, false
 	}
@@ -97,6 +97,6 @@ func (g *Gate) remember(r *Route, j *policy.Judgement, d policy.Decision, versio
 	if memory, ok := j.Memory(); ok {
 		entry := &decided{proof: by, Memory: memory, token: revocableOf(tok)}
 		entry.version.Store(version)
-		g.cache.decisions.Set(decisionKey{r.number, j.Raw()}, entry)
+		g.cache.decisions.Set(keyOf(r, j), entry)
 	}
 }

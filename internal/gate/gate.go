@@ -192,6 +192,8 @@ func (g *Gate) judge(r *Route, req Request, j *policy.Judgement) policy.Decision
 			} else {
 				j.Unknown()
 			}
+		case policy.NeedSession:
+			j.Session(policy.SessionEvidence{})
 		case policy.NeedKey:
 			j.Key(g.key(r, req, j, before))
 		case policy.NeedVariable:

@@ -24,10 +24,10 @@ func FuzzPlan(f *testing.F) {
 		{Kind: token.Query, Name: "access_token"},
 	}
 	plan := func(forward bool) *identity.Plan {
-		return identity.NewPlan([]identity.ClaimHeader{
+		return identity.NewPlan(identity.Settings{ClaimHeaders: []identity.ClaimHeader{
 			{Name: "X-User-Id", Claim: ref("sub"), Format: claim.Plain},
 			{Name: "x_roles", Claim: ref("roles"), Format: claim.JSON},
-		}, "X-Claims", "X-Token", []string{"X-Debug"}, forward)
+		}, ClaimsHeader: "X-Claims", TokenHeader: "X-Token", Strip: []string{"X-Debug"}, ForwardToken: forward})
 	}
 	f.Fuzz(func(t *testing.T, lines, sub string, forward bool, place uint8) {
 		if len(lines) > 4096 || len(sub) > 256 {

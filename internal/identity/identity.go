@@ -26,30 +26,52 @@ type Edits struct {
 type ClaimHeader struct {
 	Name     string
 	Claim    claim.Ref
+	From     ClaimSource
 	Format   claim.Format
 	Required bool
 }
 
+// ClaimSource is the token that a header's claim is of.
+type ClaimSource uint8
+
+// The values of [ClaimHeader].From.
+const (
+	JudgedToken ClaimSource = iota
+	IDToken                 // of a session
+)
+
+// Settings are what a route says of identity headers.
+type Settings struct {
+	ClaimHeaders []ClaimHeader
+	ClaimsHeader string   // "" is none
+	TokenHeader  string   // "" is none
+	Strip        []string // further headers that clients may not set
+	// ForwardToken leaves the token where it was found.
+	ForwardToken bool
+	// ForwardAccessToken makes Authorization carry a session's access token, and
+	// nothing of the client's but the token that was judged.
+	ForwardAccessToken bool
+	// Cookies are the names of those that the upstream does not get.
+	Cookies []string
+}
+
+// authorization is the header of credentials (RFC 9110 section 11.6.2).
+const authorization = "authorization"
+
 // Plan is what one route does to identity headers. It is not changed after
 // [NewPlan] made it.
 type Plan struct {
-	claimHeaders []ClaimHeader
-	claimsHeader string
-	tokenHeader  string
-	forwardToken bool
-	names        nameSet // that nobody but the plugin may set
+	Settings
+	names nameSet // that nobody but the plugin may set
 }
 
-// NewPlan plans identity headers; claimsHeader and tokenHeader may be "".
-func NewPlan(claimHeaders []ClaimHeader, claimsHeader, tokenHeader string, strip []string, forwardToken bool) *Plan {
-	p := &Plan{
-		claimHeaders: claimHeaders, claimsHeader: claimsHeader, tokenHeader: tokenHeader,
-		forwardToken: forwardToken,
-	}
-	for _, h := range claimHeaders {
+// NewPlan plans identity headers.
+func NewPlan(s Settings) *Plan {
+	p := &Plan{Settings: s}
+	for _, h := range s.ClaimHeaders {
 		p.names.add(h.Name)
 	}
-	for _, name := range append([]string{claimsHeader, tokenHeader}, strip...) {
+	for _, name := range append([]string{s.ClaimsHeader, s.TokenHeader}, s.Strip...) {
 		if name != "" {
 			p.names.add(name)
 		}
@@ -57,45 +79,76 @@ func NewPlan(claimHeaders []ClaimHeader, claimsHeader, tokenHeader string, strip
 	return p
 }
 
+// Caller is who a request is forwarded for.
+type Caller struct {
+	Found       token.Source // where the token was
+	Set         []Header     // what [Plan.FromToken] gave; not changed
+	AccessToken string       // of the session, where Found is one; "" is none
+}
+
 // Anonymous is the plan for a request that goes on without a token: whatever
 // the client sent under an identity header's name is gone.
 func (p *Plan) Anonymous(req token.Places) Edits {
-	return Edits{DeleteHeaders: p.spoofed(req)}
+	e := Edits{DeleteHeaders: p.spoofed(req)}
+	if p.ForwardAccessToken {
+		p.deleteShown(req, authorization, &e)
+	}
+	p.withoutCookies(req, "", &e)
+	return e
 }
 
-// FromToken is the headers that a verified token sets; it depends on nothing
-// else. failed is the claim of a required header that has no fitting value, or
-// "".
-func (p *Plan) FromToken(tok *token.Untrusted) (set []Header, failed string) {
-	for _, h := range p.claimHeaders {
-		value, _ := h.Claim.Lookup(tok.Claims)
+// FromToken is the headers that a verified token sets, and the claims of a
+// session's ID token, which may be nil; it depends on nothing else. failed is the
+// claim of a required header that has no fitting value, or "".
+func (p *Plan) FromToken(tok *token.Untrusted, idToken map[string]any) (set []Header, failed string) {
+	for _, h := range p.ClaimHeaders {
+		claims := tok.Claims
+		if h.From == IDToken {
+			claims = idToken
+		}
+		value, _ := h.Claim.Lookup(claims)
 		if text, fits := h.Format.Write(value); fits {
 			set = append(set, Header{h.Name, text})
 		} else if h.Required {
 			return nil, h.Claim.String()
 		}
 	}
-	if p.claimsHeader != "" {
+	if p.ClaimsHeader != "" {
 		text, _ := claim.Base64.Write(tok.Claims)
-		set = append(set, Header{p.claimsHeader, text})
+		set = append(set, Header{p.ClaimsHeader, text})
 	}
-	if p.tokenHeader != "" {
-		set = append(set, Header{p.tokenHeader, tok.Raw})
+	if p.TokenHeader != "" {
+		set = append(set, Header{p.TokenHeader, tok.Raw})
 	}
 	return set, ""
 }
 
-// Verified is the plan for a request with a verified token, for which set is
-// what [Plan.FromToken] gave. set is not changed.
-func (p *Plan) Verified(req token.Places, found token.Source, set []Header) Edits {
+// Verified is the plan for a request with a verified token.
+func (p *Plan) Verified(req token.Places, c Caller) Edits {
 	e := Edits{DeleteHeaders: p.spoofed(req)}
-	if !p.forwardToken {
-		p.withhold(req, found, &e)
+	cookie := ""
+	if !p.ForwardToken {
+		switch c.Found.Kind {
+		case token.Query:
+			e.DeleteArgs = append(e.DeleteArgs, c.Found.Name)
+		case token.Header:
+			p.deleteShown(req, c.Found.Name, &e)
+		case token.Cookie:
+			cookie = c.Found.Name
+		case token.Session: // its cookies are gone in any case
+		}
 	}
+	if p.ForwardAccessToken && (c.Found.Kind != token.Header || c.Found.Name != authorization) {
+		p.deleteShown(req, authorization, &e)
+		if c.Found.Kind == token.Session && c.AccessToken != "" {
+			e.SetHeaders = append(e.SetHeaders, Header{authorization, "Bearer " + c.AccessToken})
+		}
+	}
+	p.withoutCookies(req, cookie, &e)
 	if len(e.SetHeaders) == 0 {
-		e.SetHeaders = set
+		e.SetHeaders = c.Set
 	} else {
-		e.SetHeaders = append(e.SetHeaders, set...)
+		e.SetHeaders = append(e.SetHeaders, c.Set...)
 	}
 	return e
 }
@@ -110,30 +163,6 @@ func (p *Plan) spoofed(req token.Places) []string {
 		}
 	}
 	return names
-}
-
-// withhold takes the token from where it was found.
-func (p *Plan) withhold(req token.Places, found token.Source, e *Edits) {
-	switch found.Kind {
-	case token.Query:
-		e.DeleteArgs = append(e.DeleteArgs, found.Name)
-	case token.Header:
-		p.deleteShown(req, found.Name, e)
-	case token.Cookie:
-		if p.names.has([]byte("cookie")) {
-			return // the whole header goes
-		}
-		var lines []string
-		for i := range req.NumHeader() {
-			if fold.Equal(req.HeaderName(i), "cookie") {
-				lines = append(lines, req.HeaderValue(i))
-			}
-		}
-		p.deleteShown(req, "cookie", e)
-		if rest := token.WithoutCookie(lines, found.Name); rest != "" {
-			e.SetHeaders = append(e.SetHeaders, Header{"cookie", rest})
-		}
-	}
 }
 
 // deleteShown deletes every header whose name folds to name.

@@ -92,7 +92,9 @@ var (
 const authorization = "Bearer raw.token.here"
 
 func TestClientsCannotSpeakUnderAnIdentityHeader(t *testing.T) {
-	plan := identity.NewPlan([]identity.ClaimHeader{userID}, "", "X-Token", []string{"X-Debug"}, true)
+	plan := identity.NewPlan(identity.Settings{
+		ClaimHeaders: []identity.ClaimHeader{userID}, TokenHeader: "X-Token", Strip: []string{"X-Debug"}, ForwardToken: true,
+	})
 	for _, c := range []struct {
 		name   string
 		client shown
@@ -135,7 +137,9 @@ func TestClientsCannotSpeakUnderAnIdentityHeader(t *testing.T) {
 }
 
 func TestAPlanWithUnderscoresStripsDashes(t *testing.T) {
-	plan := identity.NewPlan([]identity.ClaimHeader{{Name: "x_user_id", Claim: ref("sub"), Format: claim.Plain}}, "", "", nil, true)
+	plan := identity.NewPlan(identity.Settings{
+		ClaimHeaders: []identity.ClaimHeader{{Name: "x_user_id", Claim: ref("sub"), Format: claim.Plain}}, ForwardToken: true,
+	})
 	request := headers("X-User-Id", "admin", "x_user-id", "root", "X_USER_ID", "ann")
 	edits, _ := planned(plan, request, verified(t, `{"sub":"ann"}`), bearer)
 	if diff := cmp.Diff(headers("x_user_id", "ann"), request.upstream(edits)); diff != "" {
@@ -146,7 +150,7 @@ func TestAPlanWithUnderscoresStripsDashes(t *testing.T) {
 // The gateway deletes by the name it is given, so it must be given the
 // client's own spelling, once.
 func TestDeletionsNameHeadersAsShown(t *testing.T) {
-	plan := identity.NewPlan([]identity.ClaimHeader{userID}, "", "", nil, true)
+	plan := identity.NewPlan(identity.Settings{ClaimHeaders: []identity.ClaimHeader{userID}, ForwardToken: true})
 	request := headers("X_User-ID", "a", "accept", "*/*", "x-user-id", "b", "x-user-id", "c")
 	want := identity.Edits{DeleteHeaders: []string{"X_User-ID", "x-user-id"}}
 	if diff := cmp.Diff(want, plan.Anonymous(request)); diff != "" {
@@ -182,7 +186,9 @@ func TestWhatAPlanSets(t *testing.T) {
 		{name: "the token, bare", tokenHeader: "X-Email", claims: `{}`, want: headers("x-user-id", "admin", "X-Email", "raw.token.here")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			plan := identity.NewPlan(c.claimHeaders, c.claimsHeader, c.tokenHeader, nil, true)
+			plan := identity.NewPlan(identity.Settings{
+				ClaimHeaders: c.claimHeaders, ClaimsHeader: c.claimsHeader, TokenHeader: c.tokenHeader, ForwardToken: true,
+			})
 			edits, failed := planned(plan, client, verified(t, c.claims), bearer)
 			if failed != c.failed {
 				t.Fatalf("failed by %q, want %q", failed, c.failed)

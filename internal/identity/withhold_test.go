@@ -74,7 +74,7 @@ func TestWithholdingTheToken(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			withheld, failed := planned(identity.NewPlan(nil, "", "", c.strip, false), c.client, verified(t, `{}`), c.found)
+			withheld, failed := planned(identity.NewPlan(identity.Settings{Strip: c.strip}), c.client, verified(t, `{}`), c.found)
 			if failed != "" {
 				t.Fatalf("failed by %q", failed)
 			}
@@ -85,7 +85,7 @@ func TestWithholdingTheToken(t *testing.T) {
 				t.Errorf("arguments deleted (-want +got):\n%s", diff)
 			}
 
-			forwarded, _ := planned(identity.NewPlan(nil, "", "", nil, true), c.client, verified(t, `{}`), c.found)
+			forwarded, _ := planned(identity.NewPlan(identity.Settings{ForwardToken: true}), c.client, verified(t, `{}`), c.found)
 			if diff := cmp.Diff(identity.Edits{}, forwarded); diff != "" {
 				t.Errorf("edits of a forwarded token:\n%s", diff)
 			}
@@ -96,7 +96,7 @@ func TestWithholdingTheToken(t *testing.T) {
 // A token that came in a header which carries the caller's identity goes, and
 // the plugin's value stays.
 func TestWithholdingFromAnIdentityHeader(t *testing.T) {
-	plan := identity.NewPlan([]identity.ClaimHeader{userID}, "", "", nil, false)
+	plan := identity.NewPlan(identity.Settings{ClaimHeaders: []identity.ClaimHeader{userID}})
 	request := headers("x-user-id", "raw.token.here")
 	edits, _ := planned(plan, request, verified(t, `{"sub":"ann"}`), token.Source{Kind: token.Header, Name: "x-user-id"})
 	if diff := cmp.Diff(headers("X-User-Id", "ann"), request.upstream(edits)); diff != "" {

@@ -50,8 +50,9 @@ var example = regexp.MustCompile("(?ms)^### `([a-z_]+)`$(.*?)^```json\n(.*?)^```
 // every key there is.
 func TestDocumentedExamples(t *testing.T) {
 	page := must(os.ReadFile("../../docs/keys.md"))
-	t.Setenv("API_SECRET", secretOf("API_SECRET"))
-	t.Setenv("API_SECRET_BEFORE", secretOf("API_SECRET_BEFORE"))
+	for _, name := range []string{"API_SECRET", "API_SECRET_BEFORE", "WEB_SECRET", "SESSION_SECRET", "SESSION_SECRET_BEFORE"} {
+		t.Setenv(name, secretOf(name))
+	}
 	shown := map[string]bool{}
 	for _, m := range example.FindAllStringSubmatch(string(page), -1) {
 		key, document, requests := m[1], m[3], m[4]

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/discovery"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fetch"
-	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 )
 
 const (
@@ -21,9 +20,7 @@ const (
 )
 
 // Fetcher makes the requests; [fetch.Client] is one.
-type Fetcher interface {
-	Get(ctx context.Context, r fetch.Request) (*fetch.Response, error)
-}
+type Fetcher = discovery.Fetcher
 
 // validators are those of the answer that a URL gave.
 type validators struct {
@@ -81,38 +78,26 @@ func (p *Provider) get(ctx context.Context, uri string, known fetch.Validators) 
 	})
 }
 
-// discover reads jwks_uri from the discovery document (OpenID Connect
-// Discovery 1.0 section 4.3: its issuer must be ours, byte for byte).
+// discover reads jwks_uri from the discovery document.
 func (p *Provider) discover(ctx context.Context) (string, *fetchError) {
-	answer, err := p.get(ctx, p.source.DiscoveryURL, fetch.Validators{})
-	if err != nil {
+	document, err := discovery.Read(ctx, p.registry.opt.Fetch, discovery.Source{
+		Issuer: p.source.Issuer, URL: p.source.DiscoveryURL, Unverified: !p.source.SSLVerify,
+	})
+	var uri string
+	if err == nil {
+		uri, err = document.URL("jwks_uri")
+	}
+	switch {
+	case errors.Is(err, discovery.ErrMalformed):
+		return "", &fetchError{kind: FailedMalformed, at: atDiscovery}
+	case errors.Is(err, discovery.ErrIssuer):
+		return "", &fetchError{kind: FailedIssuer, at: atDiscovery}
+	case errors.Is(err, discovery.ErrURL):
+		return "", &fetchError{kind: fetch.FailedURL, at: atDiscovery}
+	case err != nil:
 		return "", failedAt(atDiscovery, err)
 	}
-	v, err := strictjson.Parse(answer.Body, strictjson.Options{})
-	members, ok := v.(map[string]any)
-	if err != nil || !ok {
-		return "", &fetchError{kind: FailedMalformed, at: atDiscovery}
-	}
-	if members["issuer"] != p.source.Issuer {
-		return "", &fetchError{kind: FailedIssuer, at: atDiscovery}
-	}
-	uri, _ := members["jwks_uri"].(string)
-	if !p.mayName(uri) {
-		return "", &fetchError{kind: fetch.FailedURL, at: atDiscovery}
-	}
 	return uri, nil
-}
-
-// mayName reports whether the discovery document may name that jwks_uri. A
-// document that came over https names no keys that would come over http: whoever
-// is on the way could replace them. The Fetcher decides which others it takes.
-func (p *Provider) mayName(uri string) bool {
-	u, err := url.Parse(uri)
-	if err != nil || u.Hostname() == "" || u.User != nil {
-		return false
-	}
-	from, err := url.Parse(p.source.DiscoveryURL)
-	return u.Scheme == "https" || u.Scheme == "http" && err == nil && from.Scheme == "http"
 }
 
 // maxAge is how long an answer stays fresh (RFC 9111 sections 4.2.1 and 4.2.3),

@@ -133,3 +133,44 @@ type Revocations interface {
 	// RevokeLogin revokes the sid, or where it is "" the subject as of now.
 	RevokeLogin(ctx context.Context, issuer, sid, subject string, now time.Time) error
 }
+
+// Sealer has the keys of session.secret, for one application: what was sealed
+// for another client, issuer or origin does not open.
+type Sealer interface {
+	// First is the key that seals.
+	First(now time.Time) Key
+	// Open opens what a [Key] sealed, and says which did.
+	Open(text string, now time.Time) ([]byte, Key, error)
+}
+
+// Key is what came of one secret of session.secret.
+type Key interface {
+	// Seal encrypts and authenticates a state, as text that may stand in a query
+	// argument as it is.
+	Seal(plaintext []byte) string
+	// Derive is n bytes that only who has the secret can make of the seed (HKDF,
+	// RFC 5869), others for each label.
+	Derive(label string, seed []byte, n int) []byte
+}
+
+// Request is one request as APISIX shows it.
+type Request interface {
+	// Method is the HTTP method, in capitals.
+	Method() string
+	// Path is the decoded path.
+	Path() string
+	// NumHeader is the number of header entries, repeats included.
+	NumHeader() int
+	// HeaderName is the name of entry i, in any letter case. It is not changed.
+	HeaderName(i int) []byte
+	// HeaderValue is the one value of entry i.
+	HeaderValue(i int) string
+	// Query is all arguments, decoded. It is not changed.
+	Query() map[string][]string
+	// Body is the request's body; [ErrBodyTooLarge] where it has more than limit
+	// bytes. Only back-channel logout asks for it.
+	Body(ctx context.Context, limit int) ([]byte, error)
+}
+
+// ErrBodyTooLarge is a body that is longer than what was asked for.
+var ErrBodyTooLarge = errors.New("the body is too large")

@@ -121,7 +121,7 @@ func (p *Policy) checkClaims(j *Judgement) *refusal.Refusal {
 
 // planHeaders writes the headers that the token sets.
 func (p *Policy) planHeaders(j *Judgement) *refusal.Refusal {
-	set, failed := p.plan.FromToken(j.tok)
+	set, failed := p.plan.FromToken(j.tok, j.idClaims())
 	if failed != "" {
 		return &refusal.Refusal{
 			Kind:        refusal.ClaimHeaderFailed,

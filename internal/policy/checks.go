@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
@@ -22,6 +23,9 @@ const (
 	ReadsDates
 	// ReadsClock is the clock in any other way. Never remembered.
 	ReadsClock
+	// ReadsIDToken is the ID token of a session. A remembered outcome is for one
+	// ID token, or for none.
+	ReadsIDToken
 	// ReadsRequest is anything of the request but the token. Never remembered.
 	ReadsRequest
 	// ReadsMemory is something outside that may have to be waited for, such as
@@ -32,7 +36,7 @@ const (
 	// what was revoked since.
 	ReadsRevocations
 
-	repeated = ReadsKeys | ReadsDates | ReadsRevocations
+	repeated = ReadsKeys | ReadsDates | ReadsIDToken | ReadsRevocations
 )
 
 // Stage is a part of the walk through the checks.
@@ -88,7 +92,7 @@ var Checks = []Check{
 	},
 	{
 		Number: "3", Name: "a token is there", Stage: Find,
-		Kinds: []refusal.Kind{refusal.MissingToken},
+		Kinds: []refusal.Kind{refusal.CrossSiteRequest, refusal.SessionUnavailable, refusal.MissingToken},
 		Reads: always(ReadsRequest), run: (*Policy).checkTokenThere,
 	},
 	{
@@ -202,7 +206,7 @@ var Checks = []Check{
 	{
 		Number: "18", Name: "claim_headers", Stage: Authorise,
 		Kinds: []refusal.Kind{refusal.ClaimHeaderFailed},
-		run:   (*Policy).planHeaders,
+		Reads: readsOfHeaders, run: (*Policy).planHeaders,
 	},
 }
 
@@ -238,9 +242,21 @@ func readsOfStepUp(c *config.Config, _ *token.Untrusted) Reads {
 	return 0
 }
 
-func readsOfRules(c *config.Config, _ *token.Untrusted) Reads {
-	if slices.ContainsFunc(c.Rules, func(r config.Rule) bool { return !r.Expression.Pure }) {
-		return ReadsRequest | ReadsClock
+func readsOfRules(c *config.Config, _ *token.Untrusted) (reads Reads) {
+	for _, r := range c.Rules {
+		if !r.Expression.Pure {
+			reads |= ReadsRequest | ReadsClock
+		}
+		if r.Expression.NamesIDToken {
+			reads |= ReadsIDToken
+		}
+	}
+	return reads
+}
+
+func readsOfHeaders(c *config.Config, _ *token.Untrusted) Reads {
+	if slices.ContainsFunc(c.ClaimHeaders, func(h identity.ClaimHeader) bool { return h.From == identity.IDToken }) {
+		return ReadsIDToken
 	}
 	return 0
 }

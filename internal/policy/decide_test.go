@@ -146,9 +146,13 @@ func TestEachCheckAnswersWithItsOwnReasonAndStatus(t *testing.T) {
 	}
 	for _, kind := range refusal.Kinds() {
 		held := slices.ContainsFunc(checks, func(c check) bool { return c.kind == kind })
-		elsewhere := kind == refusal.Internal || kind == refusal.ProofsUnavailable || // TestTheMemoryOfProofsIsAskedLast
-			kind == refusal.Revoked || kind == refusal.RevocationsUnavailable // the gate's TestARevokedToken…
-		if !held && !elsewhere {
+		elsewhere := []refusal.Kind{
+			refusal.Internal,
+			refusal.ProofsUnavailable,                            // TestTheMemoryOfProofsIsAskedLast
+			refusal.CrossSiteRequest, refusal.SessionUnavailable, // TestWhatASessionCannotSayIsRefused
+			refusal.Revoked, refusal.RevocationsUnavailable, // the gate's TestARevokedToken…
+		}
+		if !held && !slices.Contains(elsewhere, kind) {
 			t.Errorf("no check here answers %s", kind.Reason())
 		}
 	}
@@ -180,7 +184,7 @@ func TestOneHeaderLessThanTooManyIsFine(t *testing.T) {
 }
 
 func TestRequestsWithoutAToken(t *testing.T) {
-	pass := func(c *config.Config) { c.PassUnauthenticated = true }
+	pass := func(c *config.Config) { c.UnauthAction = config.UnauthPass }
 	bypass := func(c *config.Config) { c.BypassCORSPreflight = true }
 	preflight := func(headers ...string) *request {
 		r := get(append([]string{"origin", "https://app.example", "access-control-request-method", "PUT"}, headers...)...)
@@ -231,7 +235,7 @@ func TestRequestsWithoutAToken(t *testing.T) {
 
 func TestWhatGoesOnWithoutATokenIsStripped(t *testing.T) {
 	conf := route(func(c *config.Config) {
-		c.PassUnauthenticated, c.BypassCORSPreflight = true, true
+		c.UnauthAction, c.BypassCORSPreflight = config.UnauthPass, true
 		c.ClaimHeaders = []identity.ClaimHeader{{Name: "X-User-Id", Claim: ref("sub"), Required: true}}
 		c.ClaimsHeader, c.TokenHeader, c.StripHeaders = "X-Claims", "X-Token", []string{"X-Role"}
 	})

@@ -30,6 +30,9 @@ type Judgement struct {
 	letPass  bool // the request is forwarded without a token
 	recalled bool // what is remembered of the token was given
 
+	session SessionEvidence
+	asked   bool // for the session, and it was given
+
 	tok    *token.Untrusted // untrusted until the stage Prove is over
 	issuer *config.Issuer
 	nth    int // of the issuer in the configuration
@@ -63,6 +66,7 @@ type NeedKind uint8
 // The kinds, each with what answers it.
 const (
 	NeedNothing    NeedKind = iota
+	NeedSession             // the request's session: [Judgement.Session]
 	NeedMemory              // what is remembered of the token: [Judgement.Recall], [Judgement.Parsed] or [Judgement.Unknown]
 	NeedKey                 // the key that the token's header names: [Judgement.Key]
 	NeedVariable            // a variable of nginx: [Judgement.Variable]
@@ -152,20 +156,22 @@ func (j *Judgement) Next() (d Decision, need Need) {
 			switch {
 			case r != nil:
 				r.DPoP = j.policy.conf != nil && j.policy.conf.DPoP != config.Off && j.byDPoP()
-				return Decision{refusal: *r, reports: j.reports}, Need{}
+				return Decision{refusal: *r, reports: j.reports, session: j.ofSession()}, Need{}
 			case j.letPass:
 				return Decision{forward: true, edits: j.policy.plan.Anonymous(j.req)}, Need{}
 			}
 		}
 	}
-	return j.policy.forward(j.req, j.found.Source, j.set, j.reports), Need{}
+	return j.forward(j.set, j.reports), Need{}
 }
 
-func (p *Policy) forward(req Request, found token.Source, set []identity.Header, reports []int) Decision {
-	return Decision{forward: true, edits: p.plan.Verified(req, found, set), reports: reports}
+func (j *Judgement) forward(set []identity.Header, reports []int) Decision {
+	caller := identity.Caller{Found: j.found.Source, Set: set, AccessToken: j.accessToken()}
+	return Decision{forward: true, session: j.ofSession(), edits: j.policy.plan.Verified(j.req, caller), reports: reports}
 }
 
-// Raw is the request's token, "" until it was found.
+// Raw is the token that is judged, the request's or its session's; "" until it
+// was found.
 func (j *Judgement) Raw() string { return j.found.Raw }
 
 // Now is the time of the judgement.
@@ -188,17 +194,19 @@ func (j *Judgement) Unknown() { j.recalled = true }
 // Parsed answers NeedMemory: the token was parsed before.
 func (j *Judgement) Parsed(tok *token.Untrusted) { j.recalled, j.tok = true, tok }
 
-// Recall answers NeedMemory: a request with the token was forwarded before, its
-// keys still stand, and it was not revoked since. It reports whether that decides this request too.
+// Recall answers NeedMemory: a request with the token, and the same
+// [Judgement.IDToken], was forwarded before, its keys still stand, and it was not
+// revoked since. It reports whether that decides this request too.
 func (j *Judgement) Recall(m *Memory) (d Decision, decided bool) {
 	if m.dates.Check(j.now, j.policy.conf.Leeway, j.policy.conf.MaxTokenAge) != nil {
 		return Decision{}, false
 	}
-	return j.policy.forward(j.req, j.found.Source, m.set, m.reports), true
+	return j.forward(m.set, m.reports), true
 }
 
 // Memory is what a decision to forward leaves for further requests with the
-// same token, on the same route, as long as its keys stand.
+// same token and the same [Judgement.IDToken], on the same route, as long as its
+// keys stand.
 type Memory struct {
 	dates   token.Times
 	set     []identity.Header

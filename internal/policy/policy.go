@@ -17,6 +17,7 @@ import (
 // Decision is the outcome for one request. The zero Decision is a refusal.
 type Decision struct {
 	forward bool
+	session bool // the token that was judged is a session's
 	refusal refusal.Refusal
 	edits   identity.Edits
 	reports []int
@@ -32,6 +33,9 @@ func Refuse(r refusal.Refusal) Decision { return Decision{refusal: r} }
 // Forward reports whether the request is forwarded, and with which edits.
 func (d Decision) Forward() (identity.Edits, bool) { return d.edits, d.forward }
 
+// OfSession reports whether the decision is about a session's token.
+func (d Decision) OfSession() bool { return d.session }
+
 // Refusal is why it is not.
 func (d Decision) Refusal() refusal.Refusal { return d.refusal }
 
@@ -45,6 +49,7 @@ type Policy struct {
 	issuers map[string]int // by name: which of the configuration's
 	plan    *identity.Plan
 	checks  [numStages][]*Check // those that the configuration asks for
+	idToken bool                // a check reads it
 }
 
 // Deny is the policy of a route whose configuration is not valid.
@@ -62,8 +67,9 @@ func Compile(conf *config.Config) *Policy {
 		},
 		sources: slices.Clone(conf.TokenFrom),
 		issuers: map[string]int{},
-		plan:    identity.NewPlan(conf.ClaimHeaders, conf.ClaimsHeader, conf.TokenHeader, conf.StripHeaders, conf.ForwardToken),
+		plan:    identity.NewPlan(settings(conf)),
 		checks:  asked(conf),
+		idToken: conf.ReadsIDToken(),
 	}
 	for i := range conf.Issuers {
 		p.issuers[conf.Issuers[i].Issuer] = i
@@ -76,6 +82,17 @@ func Compile(conf *config.Config) *Policy {
 		p.sources = append(p.sources, byDPoP)
 	}
 	return p
+}
+
+func settings(conf *config.Config) identity.Settings {
+	s := identity.Settings{
+		ClaimHeaders: conf.ClaimHeaders, ClaimsHeader: conf.ClaimsHeader, TokenHeader: conf.TokenHeader, Strip: conf.StripHeaders,
+		ForwardToken: conf.ForwardToken,
+	}
+	if conf.Login != nil {
+		s.ForwardAccessToken, s.Cookies = conf.Login.ForwardAccessToken, conf.Login.CookieNames()
+	}
+	return s
 }
 
 // Err is why the policy denies everything, or nil.

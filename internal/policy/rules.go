@@ -55,7 +55,7 @@ func (p *Policy) checkSchema(j *Judgement) *refusal.Refusal {
 }
 
 func (p *Policy) checkRules(j *Judgement) *refusal.Refusal {
-	facts := rule.NewFacts(j.tok.Claims, func() rule.Request { return seenByRules(j.req) }, j.now)
+	facts := rule.NewFacts(j.tok.Claims, func() rule.Request { return seenByRules(j.req) }, j.now).WithIDToken(j.idClaims())
 	for i, r := range p.conf.Rules {
 		err := r.Expression.Holds(facts)
 		switch {

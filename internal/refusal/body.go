@@ -1,6 +1,7 @@
 package refusal
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 )
@@ -37,4 +38,18 @@ func marshal(v any) []byte {
 		return nil
 	}
 	return body
+}
+
+// Page is what a page in a browser says of a refusal.
+type Page struct {
+	Status      int
+	Title       string // of the status, such as "Forbidden"
+	Description string // as the body of [Refusal.Answer] has it; not escaped
+}
+
+// Page is r for a person to read.
+func (r Refusal) Page() Page {
+	row := r.Kind.row()
+	status := r.status(row)
+	return Page{Status: status, Title: http.StatusText(status), Description: cmp.Or(r.Description, row.description)}
 }

@@ -4,6 +4,7 @@
 package refusal
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -22,6 +23,8 @@ const (
 	ConfigInvalid
 	TooManyHeaders
 	MultipleTokens
+	CrossSiteRequest
+	SessionUnavailable // nobody can say whether there is a session
 	MissingToken
 	MalformedToken
 	AlgNotAllowed
@@ -72,6 +75,8 @@ var table = [numKinds]row{
 	ConfigInvalid:          {"config_invalid", 500, "server_error", "the route's auth0-jwt configuration is not valid", noChallenge},
 	TooManyHeaders:         {"too_many_headers", 431, "invalid_request", "too many request headers", noChallenge},
 	MultipleTokens:         {"multiple_tokens", 400, "invalid_request", "the request holds more than one token", noChallenge},
+	CrossSiteRequest:       {"cross_site_request", 403, "access_denied", "a request from another site needs a token of its own", noChallenge},
+	SessionUnavailable:     {"session_unavailable", 503, "temporarily_unavailable", "the session could not be looked up", noChallenge},
 	MissingToken:           {"missing_token", 401, "", "no token was sent", bearer},
 	MalformedToken:         {"malformed_token", 401, "invalid_token", "the token is malformed", bearer},
 	AlgNotAllowed:          {"alg_not_allowed", 401, "invalid_token", "the token's algorithm is not allowed", bearer},
@@ -186,14 +191,7 @@ type Answer struct {
 // Answer writes r in the style of a route.
 func (r Refusal) Answer(s Style) Answer {
 	row := r.Kind.row()
-	description := r.Description
-	if description == "" {
-		description = row.description
-	}
-	status := row.status
-	if r.Status != 0 && r.Kind == RuleDenied {
-		status = r.Status
-	}
+	status, description := r.status(row), cmp.Or(r.Description, row.description)
 	a := Answer{Status: status, Headers: []Header{{"Cache-Control", "no-store"}}}
 	if c := r.challenge(row, s, status, description); c != "" {
 		a.Headers = append(a.Headers, Header{"WWW-Authenticate", c})
@@ -216,6 +214,13 @@ func (r Refusal) Answer(s Style) Answer {
 		a.Headers = append(a.Headers, Header{"Content-Type", contentType})
 	}
 	return a
+}
+
+func (r Refusal) status(row *row) int {
+	if r.Kind == RuleDenied {
+		return cmp.Or(r.Status, row.status)
+	}
+	return row.status
 }
 
 func (r Refusal) challenge(row *row, s Style, status int, description string) string {

@@ -82,6 +82,8 @@ func TestReasonsStatusesAndErrorCodesAreThePublishedOnes(t *testing.T) {
 		{"config_invalid", 500, "server_error"},
 		{"too_many_headers", 431, "invalid_request"},
 		{"multiple_tokens", 400, "invalid_request"},
+		{"cross_site_request", 403, "access_denied"},
+		{"session_unavailable", 503, "temporarily_unavailable"},
 		{"missing_token", 401, ""},
 		{"malformed_token", 401, "invalid_token"},
 		{"alg_not_allowed", 401, "invalid_token"},
@@ -184,5 +186,21 @@ func TestADescriptionCannotBreakOutOfTheChallenge(t *testing.T) {
 	var body map[string]string
 	if err := json.Unmarshal(a.Body, &body); err != nil || body["error_description"] != hostile {
 		t.Errorf("body %s, %v", a.Body, err)
+	}
+}
+
+// TestAPageSaysWhatTheBodySays.
+func TestAPageSaysWhatTheBodySays(t *testing.T) {
+	for _, kind := range refusal.Kinds() {
+		for _, r := range []refusal.Refusal{{Kind: kind}, {Kind: kind, Description: "the token needs the scope <a>"}} {
+			a, page := r.Answer(refusal.Style{}), r.Page()
+			var body map[string]string
+			if err := json.Unmarshal(a.Body, &body); err != nil {
+				t.Fatal(err)
+			}
+			if page.Status != a.Status || page.Description != body["error_description"] || page.Title == "" {
+				t.Errorf("%s: %+v, and the answer is %d %s", kind.Reason(), page, a.Status, a.Body)
+			}
+		}
 	}
 }

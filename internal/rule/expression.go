@@ -61,17 +61,25 @@ func (r *Request) size() int {
 // Facts are what expressions are evaluated over, for one request and one
 // goroutine.
 type Facts struct {
-	claims  map[string]any
-	ask     func() Request
-	now     time.Time
-	native  any
-	request *Request
+	claims   map[string]any
+	idClaims map[string]any
+	ask      func() Request
+	now      time.Time
+	native   any
+	nativeID any
+	request  *Request
 }
 
 // NewFacts makes the facts of a claims set of strictjson values, of a request
 // (asked for only if an expression is about it) and of the time.
 func NewFacts(claims map[string]any, request func() Request, now time.Time) *Facts {
 	return &Facts{claims: claims, ask: request, now: now}
+}
+
+// WithIDToken adds the claims of a session's ID token, which are empty otherwise.
+func (f *Facts) WithIDToken(claims map[string]any) *Facts {
+	f.idClaims = claims
+	return f
 }
 
 // ResolveName implements CEL's activation: each variable is made when it is
@@ -83,6 +91,11 @@ func (f *Facts) ResolveName(name string) (any, bool) {
 			f.native = native(f.claims)
 		}
 		return f.native, true
+	case "id_token":
+		if f.nativeID == nil {
+			f.nativeID = native(f.idClaims)
+		}
+		return f.nativeID, true
 	case "request":
 		if f.request == nil {
 			asked := f.ask()
@@ -102,9 +115,11 @@ func (*Facts) Parent() cel.Activation { return nil }
 // goroutine.
 type Expression struct {
 	program cel.Program
-	// Pure tells that it is about nothing but the claims: it names no other
-	// variable, not even a macro's own of the same name.
+	// Pure tells that it is about nothing but claims: it names no variable but
+	// claims and id_token, not even a macro's own of another one's name.
 	Pure bool
+	// NamesIDToken tells that it may be about the ID token of a session.
+	NamesIDToken bool
 }
 
 // environment is the variables and functions of expressions: CEL's standard
@@ -119,6 +134,7 @@ var newEnvironment = sync.OnceValues(func() (*environment, error) {
 	env, err := cel.NewEnv(
 		ext.NativeTypes(reflect.TypeFor[Request](), ext.ParseStructTags(true)),
 		cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)),
+		cel.Variable("id_token", cel.MapType(cel.StringType, cel.DynType)),
 		cel.Variable("request", cel.ObjectType("rule.Request")),
 		cel.Variable("now", cel.TimestampType),
 		cel.OptionalTypes(),
@@ -185,7 +201,7 @@ func CompileWithin(text string, spend Spend) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{program: program, Pure: !found.impure}, nil
+	return &Expression{program: program, Pure: !found.impure, NamesIDToken: found.idToken}, nil
 }
 
 func described(issues *cel.Issues) error {

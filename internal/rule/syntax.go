@@ -104,6 +104,7 @@ type survey struct {
 	units   int
 	steps   map[int64]uint64 // the steps of macros, by id: the work of one beside its calls
 	impure  bool
+	idToken bool
 
 	patterns     map[int64]int // the sizes of patterns, by the id of the call
 	instructions int
@@ -164,13 +165,14 @@ func (s *survey) walkAll(e ast.Expr, nesting int, within ...ast.Expr) {
 }
 
 // identifier looks at a name. An expression is pure that names no variable of
-// the environment but claims, whether a macro's own variable hides that or not:
+// the environment but claims and id_token, whether a macro's own variable hides that or not:
 // a dot before the name reaches it all the same.
 func (s *survey) identifier(e ast.Expr) {
 	name := strings.TrimPrefix(e.AsIdent(), ".")
 	switch {
 	case s.globals[name]:
-		s.impure = s.impure || name != "claims"
+		s.idToken = s.idToken || name == "id_token"
+		s.impure = s.impure || name != "claims" && name != "id_token"
 	case slices.Contains(s.bound, name):
 	default:
 		if _, isType := s.env.CELTypeProvider().FindIdent(name); !isType && !s.isNamespace(name) {
@@ -184,7 +186,7 @@ func (s *survey) identifier(e ast.Expr) {
 func (s *survey) isNamespace(name string) bool {
 	for variable := range s.globals {
 		if strings.HasPrefix(variable, name+".") {
-			s.impure = true
+			s.impure, s.idToken = true, true
 			return true
 		}
 	}

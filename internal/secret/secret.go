@@ -50,6 +50,8 @@ type Options struct {
 	// MinLen is the shortest secret that will do, in bytes; less than
 	// [MinLen] is that.
 	MinLen int
+	// Use is what the secret is for.
+	Use Use
 	// Dir is an absolute path; files that are not below it are refused. "" is
 	// any file. References to the environment are not limited by it.
 	Dir string
@@ -59,6 +61,17 @@ type Options struct {
 	// slog.Default.
 	Logger *slog.Logger
 }
+
+// Use is what a secret is for. It says how short one may be.
+type Use uint8
+
+const (
+	// KeyUse is a key of a MAC or a cipher: at least [MinLen].
+	KeyUse Use = iota
+	// CredentialUse is what another party issued, such as a client's secret or a
+	// key in PEM: anything that is not empty.
+	CredentialUse
+)
 
 // Secret is a secret and where it came from. Its methods may be called by any
 // goroutine.
@@ -172,8 +185,12 @@ func readRegular(name string, stat func(string) (fs.FileInfo, error), open func(
 // trimmed is the secret in data.
 func (s *Secret) trimmed(data []byte) ([]byte, error) {
 	data = bytes.TrimRight(data, "\r\n")
+	least := max(s.opt.MinLen, MinLen)
+	if s.opt.Use == CredentialUse {
+		least = max(s.opt.MinLen, 1)
+	}
 	switch {
-	case len(data) < max(s.opt.MinLen, MinLen):
+	case len(data) < least:
 		return nil, ErrTooShort
 	case len(data) > maxLen:
 		return nil, ErrTooLong

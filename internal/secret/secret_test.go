@@ -122,6 +122,12 @@ func TestTheLeastLengthHoldsForWhatIsReadAgainToo(t *testing.T) {
 			t.Errorf("%d bytes where %d are needed: %v", tt.length, tt.minLen, err)
 		}
 	}
+	for length, want := range []error{secret.ErrTooShort, nil} {
+		write(t, path, strings.Repeat("s", length)+"\n")
+		if _, err := secret.Open("$file://"+path, secret.Options{Use: secret.CredentialUse, Now: start, Logger: quiet}); !errors.Is(err, want) {
+			t.Errorf("a credential of %d bytes: %v", length, err)
+		}
+	}
 	long, longer := strings.Repeat("1", 64), strings.Repeat("2", 65)
 	write(t, path, long)
 	s, err := secret.Open("$file://"+path, secret.Options{MinLen: 64, Now: start, Logger: quiet})

@@ -15,12 +15,14 @@ const (
 	Header SourceKind = iota
 	Cookie
 	Query
+	// Session is a browser's session. [Extract] never looks for one.
+	Session
 )
 
 // Source is a place a token may be in.
 type Source struct {
 	Kind   SourceKind
-	Name   string // of a header as [fold.Name] writes it, a cookie or an argument
+	Name   string // of a header as [fold.Name] writes it, a cookie or an argument; "" of a session
 	Scheme string // of a header; "" for a bare token
 }
 
@@ -96,6 +98,7 @@ func (s Source) read(req Places) (string, error) {
 		if count = len(values); count > 0 {
 			value = values[0]
 		}
+	case Session:
 	}
 	switch {
 	case count > 1:
@@ -183,6 +186,12 @@ func cookie(pair string) (name, value string) {
 	return strings.TrimSpace(name), strings.TrimSpace(value)
 }
 
+// CookieName is the name of one pair of a Cookie header, as [Extract] reads it.
+func CookieName(pair string) string {
+	name, _ := cookie(pair)
+	return name
+}
+
 func headerValues(req Places, name string) []string {
 	var values []string
 	for i := range req.NumHeader() {
@@ -191,19 +200,4 @@ func headerValues(req Places, name string) []string {
 		}
 	}
 	return values
-}
-
-// WithoutCookie is the Cookie header value lines less every cookie of that
-// name; "" when nothing is left.
-func WithoutCookie(lines []string, name string) string {
-	var kept []string
-	for _, line := range lines {
-		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.TrimSpace(pair)
-			if n, _ := cookie(pair); pair != "" && n != name {
-				kept = append(kept, pair)
-			}
-		}
-	}
-	return strings.Join(kept, "; ")
 }

@@ -148,22 +148,3 @@ func TestExtractFindsOneHeaderBehindTwoSpellings(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
-
-func TestWithoutCookie(t *testing.T) {
-	for name, c := range map[string]struct {
-		lines []string
-		want  string
-	}{
-		"the only one":        {[]string{"session=t"}, ""},
-		"one of three":        {[]string{"a=1; session=t; b=2"}, "a=1; b=2"},
-		"of two lines":        {[]string{"a=1", "session=t; b=2"}, "a=1; b=2"},
-		"every one":           {[]string{"session=t; a=1; session=u"}, "a=1"},
-		"with a space":        {[]string{"session =t; a=1"}, "a=1"},
-		"none":                {[]string{"a=1; Session=t"}, "a=1; Session=t"},
-		"values stay as they": {[]string{`a="x=y"; b; session=t; c=`}, `a="x=y"; b; c=`},
-	} {
-		if got := token.WithoutCookie(c.lines, "session"); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
-	}
-}

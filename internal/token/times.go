@@ -2,6 +2,7 @@ package token
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
@@ -76,6 +77,17 @@ func (t *Untrusted) CheckTimes(now time.Time, leeway, maxAge time.Duration) erro
 		return err
 	}
 	return times.Check(now, leeway, maxAge)
+}
+
+// Date is the claim of that name as a NumericDate, and whether it is there; its
+// errors wrap [ErrMalformed].
+func (t *Untrusted) Date(name string) (at time.Time, there bool, err error) {
+	seconds, there, err := t.date(name)
+	if !there || err != nil {
+		return time.Time{}, there, err
+	}
+	whole, part := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(part*1e9)), true, nil
 }
 
 // date reads a NumericDate (RFC 7519 section 2) in seconds.

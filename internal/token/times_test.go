@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
@@ -86,6 +87,32 @@ func TestTimesWithoutLeeway(t *testing.T) {
 	} {
 		if err := tok.CheckTimes(at, 0, 0); !errors.Is(err, want) {
 			t.Errorf("at %d ms: %v, want %v", at.UnixMilli(), err, want)
+		}
+	}
+}
+
+func TestADateIsReadToTheFraction(t *testing.T) {
+	for _, tt := range []struct {
+		claims string
+		want   time.Time
+		there  bool
+		err    error
+	}{
+		{dated(), time.Time{}, false, nil},
+		{dated("auth_time", from(0)), time.Unix(now, 0), true, nil},
+		{dated("auth_time", from(0)+".25"), time.Unix(now, 250_000_000), true, nil},
+		{dated("auth_time", "null"), time.Time{}, true, token.ErrMalformed},
+		{dated("auth_time", `"1"`), time.Time{}, true, token.ErrMalformed},
+		{dated("auth_time", "-1"), time.Time{}, true, token.ErrMalformed},
+		{dated("auth_time", "1e300"), time.Time{}, true, token.ErrMalformed},
+	} {
+		tok, err := token.Parse(forge.Compact(forge.Header("none", ""), tt.claims, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, there, err := tok.Date("auth_time")
+		if !got.Equal(tt.want) || there != tt.there || !errors.Is(err, tt.err) {
+			t.Errorf("%s: %v, %t, %v", tt.claims, got, there, err)
 		}
 	}
 }

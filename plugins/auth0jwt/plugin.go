@@ -92,7 +92,7 @@ func New(opt Options) *Plugin {
 // on.
 func (p *Plugin) Configure(opt Options) {
 	g := gate.Options{
-		Config:   config.Options{AllowInsecure: opt.AllowInsecure, AllowNetworks: opt.AllowNetworks, SecretsDir: opt.SecretsDir},
+		Config:   config.Options{AllowInsecure: opt.AllowInsecure, AllowNetworks: opt.AllowNetworks, SecretsDir: opt.SecretsDir, Redis: opt.RedisURL != ""},
 		MaxStale: opt.MaxStale, Transport: opt.Transport, RootCAs: opt.RootCAs,
 		Cache: cacheOf(opt.CacheSize), Replay: p.memory, Logger: opt.Logger,
 	}
