@@ -90,7 +90,7 @@ func TestTheIssuerIsAway(t *testing.T) {
 		})
 	}
 	run(t, "on the way back: no keys", func(t *testing.T) {
-		fresh := newApp(t, appSpec{policy: merged(freshDiscovery(), policy{"jwks_uri": under.issuer.jwksURI() + "?" + newRouteID()})})
+		fresh := newApp(t, appSpec{policy: policy{"jwks_uri": under.issuer.jwksURI() + "?" + newRouteID()}})
 		under.issuer.spoil(t, spoiling{Path: "jwks", Fault: "status"})
 		b := begin(t, fresh)
 		isPage(t, b.navigate(b.callback).refused(t, 503))
@@ -126,7 +126,7 @@ func TestPagesRunNothing(t *testing.T) {
 	app := newApp(t, appSpec{})
 	scripts := []string{
 		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `javascript:alert(1)`, `'><svg/onload=alert(1)>`, `{{.Title}}${7*7}`,
-		`</title><script src=//evil.example></script>`, "\u202etxt.exe", "a\r\nSet-Cookie: b=c", "\x00<b>", `&lt;script&gt;`, strings.Repeat("<b>", 2000),
+		`</title><script src=//evil.example></script>`, "\u202etxt.exe", "a\r\nSet-Cookie: b=c", "\x00<b>", `&lt;script&gt;`, strings.Repeat("<b>", 150),
 	}
 	for _, script := range scripts {
 		name := script[:min(len(script), 30)]

@@ -160,7 +160,7 @@ func TestBackchannelLogout(t *testing.T) {
 		"a nonce":                      claim(map[string]any{"nonce": "n"}),
 		"neither sid nor sub":          func(l *logoutTokenOf) { l.Sub = "" },
 		"a number for sub":             claim(map[string]any{"sub": 7}),
-		"a list for sid":               claim(map[string]any{"sid": []string{"a"}}),
+		"a list for sid":               func(l *logoutTokenOf) { l.SID, l.Claims = "a", map[string]any{"sid": []string{"a"}} },
 		"a crit of something":          func(l *logoutTokenOf) { l.Header = map[string]any{"crit": []string{"x"}, "x": 1} },
 	} {
 		run(t, "a logout token with "+what, func(t *testing.T) {

@@ -105,7 +105,7 @@ func (b *browser) harmless(p page, wrong func(string, ...any)) {
 		wrong("the page may be sniffed")
 	}
 	text := strings.ToLower(string(p.body))
-	if strings.Contains(text, "<script") || strings.Contains(text, "javascript:") || strings.Contains(text, "<img") {
+	if strings.Contains(text, "<script") || strings.Contains(text, "<img") || strings.Contains(text, "<svg") {
 		wrong("a script in the page")
 	}
 	for _, m := range link.FindAllSubmatch(p.body, -1) {

@@ -101,10 +101,14 @@ func TestSessionsInRedis(t *testing.T) {
 			}
 		})
 	}
-	run(t, "12 KB of claims fit", func(t *testing.T) {
+	run(t, "10 KB of claims fit", func(t *testing.T) {
 		app := newApp(t, appSpec{login: merged(policy{"subject_token": "id_token"}, inRedis()), policy: policy{"audience": nil}, on: one})
-		under.issuer.spoil(t, spoiling{Path: "id_token", Fault: "large"})
+		under.issuer.spoil(t, spoiling{Path: "id_token", Fault: "claims", Claims: map[string]any{"https://example.com/large": strings.Repeat("x", 10<<10)}})
 		loggedIn(t, app).fetch("/x").passed(t)
+		under.issuer.spoil(t, spoiling{Path: "id_token", Fault: "large"})
+		b := begin(t, app) // more than any token may have
+		b.navigate(b.callback).refused(t, 500)
+		b.sessionless()
 	})
 	run(t, "planted identifiers are no session", func(t *testing.T) {
 		app := newApp(t, appSpec{login: inRedis(), on: one})
