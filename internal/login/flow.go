@@ -19,9 +19,10 @@ import (
 type Options struct {
 	Login  *config.Login
 	Issuer string // the identifier of Login's issuer, as ID tokens name it
-	// KeepIDToken keeps the ID token in the session though the route judges the
-	// access token: claim headers or rules read it.
-	KeepIDToken bool
+	// KeepIDToken reports whether sessions keep the ID token though the route
+	// judges the access token: claim headers or rules of some route read it. nil
+	// is that none does.
+	KeepIDToken func() bool
 	Leeway      time.Duration // clock skew for auth_time and the time of a login
 
 	Provider    Provider
@@ -42,6 +43,7 @@ type Options struct {
 type Flow struct {
 	o                Options
 	transactionNames [slots]string
+	paths            []string // that the flow answers itself
 	// restUntil is when a refresh may be tried again after the issuer did not
 	// answer, in Unix milliseconds.
 	restUntil atomic.Int64
@@ -53,6 +55,9 @@ func New(o Options) *Flow {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
+	if o.KeepIDToken == nil {
+		o.KeepIDToken = func() bool { return false }
+	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }
 	}
@@ -60,6 +65,10 @@ func New(o Options) *Flow {
 	prefix := "__Host-"
 	if o.Login.Insecure {
 		prefix = ""
+	}
+	f.paths = []string{f.callbackPath(), o.Login.LoginPath, o.Login.LogoutPath}
+	if path := o.Login.BackchannelLogoutPath; path != "" {
+		f.paths = append(f.paths, path)
 	}
 	for i := range f.transactionNames {
 		f.transactionNames[i] = prefix + "auth0_txn_" + strconv.Itoa(i)
@@ -100,10 +109,16 @@ func (a Answer) WithCookies(setCookies []string) Answer {
 // Own reports whether a decoded path is one that the flow answers itself: the
 // callback, login_path, logout_path or backchannel_logout_path. Such a request
 // never reaches the upstream.
-func (f *Flow) Own(path string) bool {
-	l := f.o.Login
-	return path == f.callbackPath() || path == l.LoginPath || path == l.LogoutPath ||
-		path == l.BackchannelLogoutPath && path != ""
+func (f *Flow) Own(path string) bool { return slices.Contains(f.paths, path) }
+
+// OwnBytes is Own and allocates nothing.
+func (f *Flow) OwnBytes(path []byte) bool {
+	for _, own := range f.paths {
+		if string(path) == own {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *Flow) callbackPath() string {
