@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
@@ -193,6 +195,12 @@ func (g *Gate) reply(r *Route, req Request, w *work, d policy.Decision, now time
 	a := r.Answer(refused)
 	if ofSession := d.OfSession() || refused.Kind == refusal.CrossSiteRequest; ofSession && login.AcceptsHTML(req) {
 		page := refused.Page()
+		if refused.Kind == refusal.StepUpRequired && login.Navigation(req) {
+			// The browser was sent to step up, and came back without. It must not
+			// take this for a question that it can answer.
+			page.Title, a.Status = http.StatusText(http.StatusForbidden), http.StatusForbidden
+			a.Headers = slices.DeleteFunc(slices.Clone(a.Headers), func(h refusal.Header) bool { return h.Name == "WWW-Authenticate" })
+		}
 		a = login.AsPage(a, page.Title, page.Description)
 	}
 	g.count(d)
