@@ -43,7 +43,6 @@ type Options struct {
 type Flow struct {
 	o                Options
 	transactionNames [slots]string
-	paths            []string // that the flow answers itself
 	// restUntil is when a refresh may be tried again after the issuer did not
 	// answer, in Unix milliseconds.
 	restUntil atomic.Int64
@@ -65,10 +64,6 @@ func New(o Options) *Flow {
 	prefix := "__Host-"
 	if o.Login.Insecure {
 		prefix = ""
-	}
-	f.paths = []string{f.callbackPath(), o.Login.LoginPath, o.Login.LogoutPath}
-	if path := o.Login.BackchannelLogoutPath; path != "" {
-		f.paths = append(f.paths, path)
 	}
 	for i := range f.transactionNames {
 		f.transactionNames[i] = prefix + "auth0_txn_" + strconv.Itoa(i)
@@ -109,16 +104,25 @@ func (a Answer) WithCookies(setCookies []string) Answer {
 // Own reports whether a decoded path is one that the flow answers itself: the
 // callback, login_path, logout_path or backchannel_logout_path. Such a request
 // never reaches the upstream.
-func (f *Flow) Own(path string) bool { return slices.Contains(f.paths, path) }
+func (f *Flow) Own(path string) bool {
+	own := f.paths()
+	return path != "" && slices.Contains(own[:], path)
+}
 
 // OwnBytes is Own and allocates nothing.
 func (f *Flow) OwnBytes(path []byte) bool {
-	for _, own := range f.paths {
+	for _, own := range f.paths() {
 		if string(path) == own {
-			return true
+			return own != ""
 		}
 	}
 	return false
+}
+
+// paths are those that the flow answers itself; "" is none.
+func (f *Flow) paths() [4]string {
+	l := f.o.Login
+	return [...]string{f.callbackPath(), l.LoginPath, l.LogoutPath, l.BackchannelLogoutPath}
 }
 
 func (f *Flow) callbackPath() string {
