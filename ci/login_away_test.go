@@ -90,8 +90,8 @@ func TestTheIssuerIsAway(t *testing.T) {
 		})
 	}
 	run(t, "on the way back: no keys", func(t *testing.T) {
-		fresh := newApp(t, appSpec{policy: policy{"jwks_uri": under.issuer.jwksURI() + "?" + newRouteID()}})
 		under.issuer.spoil(t, spoiling{Path: "jwks", Fault: "status"})
+		fresh := newApp(t, appSpec{policy: policy{"jwks_uri": under.issuer.jwksURI() + "?" + newRouteID()}})
 		b := begin(t, fresh)
 		isPage(t, b.navigate(b.callback).refused(t, 503))
 		under.issuer.fault(t, "jwks", "none")
