@@ -27,6 +27,7 @@ type application struct {
 	client   string // its client_id
 	conf     policy // as it is in force
 	cookie   string // of the session
+	sameSite http.SameSite
 }
 
 // registration is what POST /control/clients takes.
@@ -50,7 +51,8 @@ type appSpec struct {
 	policy policy // over the plugin's configuration
 	login  policy // over its login
 	client func(*registration)
-	plain  bool // the browser says http
+	plain  bool   // the browser says http
+	phase  string // of the plugin; "" is ext-plugin-pre-req
 	on     *stack
 	// at is an application that this one shares host, client and paths of login
 	// with; this one has a prefix there.
@@ -86,7 +88,11 @@ func newApp(t *testing.T, spec appSpec) application {
 	}
 	a.conf = a.policy().with(spec.policy)
 	a.conf["login"] = a.login().with(spec.login)
-	a.begin(t, routeSpec{value: a.conf.text()})
+	a.sameSite = http.SameSiteLaxMode
+	if own, _ := spec.login["session"].(policy); own["same_site"] == "none" {
+		a.sameSite = http.SameSiteNoneMode
+	}
+	a.begin(t, routeSpec{value: a.conf.text(), phase: spec.phase})
 	return a
 }
 

@@ -32,7 +32,7 @@ func TestLoginAtACertifiedProvider(t *testing.T) {
 			id := newRouteID()
 			app := application{
 				route: route{id: id, host: id + ".example", on: under}, origin: "https://" + id + ".example",
-				client: "web", cookie: "__Host-auth0_session",
+				client: "web", cookie: "__Host-auth0_session", sameSite: http.SameSiteLaxMode,
 			}
 			client := certified.Client{
 				ID: app.client, RedirectURIs: []string{app.origin + "/callback"}, PostLogoutRedirectURIs: []string{app.origin + "/bye"},

@@ -234,6 +234,24 @@ func TestWhatTheUpstreamSeesOfCookies(t *testing.T) {
 			}
 		})
 	}
+	run(t, "in two lines", func(t *testing.T) {
+		for _, lines := range [][2]string{{"a=b", session}, {session, "a=b"}, {"a=b; " + transaction, session}} {
+			a := app.sendRaw(t, request{headers: scriptHeaders("same-origin")}, "Cookie: "+lines[0], "Cookie: "+lines[1])
+			e := a.passed(t)
+			if e.holds(value) || e.holds("auth0_") || !e.holds("a=b") {
+				t.Errorf("the upstream got %q", e.values("Cookie"))
+			}
+		}
+	})
+	run(t, "with a pre-flight that is let through", func(t *testing.T) {
+		open := newApp(t, appSpec{at: &app, policy: policy{"bypass_cors_preflight": true}, login: merged(offline, policy{"forward_access_token": true})})
+		e := open.sendRaw(t, request{method: "OPTIONS", headers: [][2]string{
+			{"Cookie", "a=b; " + session}, {"Origin", "https://other.example"}, {"Access-Control-Request-Method", "PUT"},
+		}}).passed(t)
+		e.has(t, "Cookie", "a=b")
+		e.has(t, "Authorization")
+		e.has(t, "X-User-Id")
+	})
 	run(t, "with a bearer token, and with nobody", func(t *testing.T) {
 		open := newApp(t, appSpec{at: &app, policy: policy{"unauth_action": "pass"}, login: merged(offline, policy{"forward_access_token": true})})
 		line := [2]string{"Cookie", "a=b; " + session + "; " + transaction}

@@ -83,6 +83,12 @@ func TestSessionsInRedis(t *testing.T) {
 			b.click("/logout").refused(t, 302)
 			stolen.becomes(401)
 		})
+		run(t, store+": a logout at one is not undone by a refresh under way at the other", func(t *testing.T) {
+			app.lifetime(t, 30)
+			b := justLoggedIn(t, app)
+			app.lifetime(t, 3600)
+			races(t, b, b.copy().elsewhere(there))
+		})
 		run(t, store+": a back-channel logout at one is one at the other", func(t *testing.T) {
 			name := "auth0|" + newRouteID()
 			under.issuer.add(t, user{Sub: name})

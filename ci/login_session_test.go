@@ -1,6 +1,7 @@
 package ci_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -230,31 +231,37 @@ func TestRefresh(t *testing.T) {
 	}
 	run(t, "a logout is not undone by a refresh under way", func(t *testing.T) {
 		_, b := due(t)
-		other := b.copy()
-		before := under.issuer.counts(t).Refresh
-		under.issuer.spoil(t, spoiling{Path: "token", Fault: "hang"})
-		done := make(chan page, 1)
-		go func() {
-			p, err := b.try(request{headers: scriptHeaders("same-origin")})
-			if err != nil {
-				t.Error(err)
-			}
-			done <- p
-		}()
-		if err := eventually(hangGuard, func() error {
-			if under.issuer.counts(t).Refresh == before {
-				return fmt.Errorf("no refresh yet")
-			}
-			return nil
-		}); err != nil {
-			t.Fatal(err)
-		}
-		other.click("/logout").refused(t, 302)
-		under.issuer.fault(t, "token", "none")
-		late := <-done
-		if late.status == 200 {
-			t.Errorf("the request under way passed after the logout: %v", late.answer)
-		}
-		b.fetch("/x").isRefusal(t, noToken)
+		races(t, b, b.copy())
 	})
+}
+
+// races logs out while a refresh of the same session waits for the issuer.
+func races(t *testing.T, refreshes, leaves *browser) {
+	t.Helper()
+	before := under.issuer.counts(t).Refresh
+	under.issuer.spoil(t, spoiling{Path: "token", Fault: "hang"})
+	done := make(chan page, 1)
+	go func() {
+		p, err := refreshes.try(request{headers: scriptHeaders("same-origin")})
+		if err != nil {
+			t.Error(err)
+		}
+		done <- p
+	}()
+	if err := eventually(hangGuard, func() error {
+		if under.issuer.counts(t).Refresh == before {
+			return errors.New("no refresh yet")
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	leaves.click("/logout").refused(t, 302)
+	leaves.site = "none"
+	under.issuer.fault(t, "token", "none")
+	if late := <-done; late.status == http.StatusOK && leaves.app.on == refreshes.app.on {
+		t.Errorf("the request under way passed after the logout: %v", late.answer)
+	}
+	refreshes.becomes(401)
+	leaves.becomes(401)
 }

@@ -29,6 +29,8 @@ func wholeLogins() []wholeLogin {
 	return []wholeLogin{
 		{name: "an access token for an API", asked: map[string]string{"audience": audience, "response_type": "code", "scope": "openid profile email"}},
 		{name: "a deep link with query and other alphabets", target: deep},
+		{name: "in ext-plugin-post-req", target: deep, spec: appSpec{phase: "ext-plugin-post-req"}},
+		{name: "a session for other sites' frames", spec: appSpec{login: sessionOf(policy{"same_site": "none"})}},
 		{name: "over plain http", spec: appSpec{plain: true}},
 		{name: "the ID token is judged", spec: appSpec{login: idToken, policy: policy{"audience": nil}}, asked: map[string]string{"audience": ""}, echo: map[string]string{"Authorization": ""}},
 		{
