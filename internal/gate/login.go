@@ -2,7 +2,6 @@ package gate
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
@@ -151,7 +150,7 @@ func notGood(d policy.Decision) bool {
 		return false
 	}
 	kind := d.Refusal().Kind
-	return kind == refusal.MissingToken || d.OfSession() && kind.Status() == 401 && kind != refusal.StepUpRequired
+	return kind == refusal.MissingToken || d.OfSession() && kind.Status() == http.StatusUnauthorized && kind != refusal.StepUpRequired
 }
 
 // renew judges anew with what the issuer gives for a session whose token is not
@@ -195,11 +194,8 @@ func (g *Gate) reply(r *Route, req Request, w *work, d policy.Decision, now time
 	a := r.Answer(refused)
 	if ofSession := d.OfSession() || refused.Kind == refusal.CrossSiteRequest; ofSession && login.AcceptsHTML(req) {
 		page := refused.Page()
-		if refused.Kind == refusal.StepUpRequired && login.Navigation(req) {
-			// The browser was sent to step up, and came back without. It must not
-			// take this for a question that it can answer.
-			page.Title, a.Status = http.StatusText(http.StatusForbidden), http.StatusForbidden
-			a.Headers = slices.DeleteFunc(slices.Clone(a.Headers), func(h refusal.Header) bool { return h.Name == "WWW-Authenticate" })
+		if refused.Kind == refusal.StepUpRequired { // the login that was asked for came back without it
+			a.Status, page.Title = http.StatusForbidden, http.StatusText(http.StatusForbidden)
 		}
 		a = login.AsPage(a, page.Title, page.Description)
 	}
