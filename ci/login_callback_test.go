@@ -110,6 +110,35 @@ func TestCallbackAttacks(t *testing.T) {
 			t.Errorf("the code was redeemed %d times more", n)
 		}
 	})
+	run(t, "anything at all, with a session: on, and the session is what it was", func(t *testing.T) {
+		b := loggedIn(t, app)
+		cookie := b.cookies()[app.cookie]
+		for _, query := range []string{"?code=a&state=b", "?error=access_denied&state=b", "", "?state=" + begin(t, app).arguments().Get("state")} {
+			b.site = "cross-site"
+			p := b.navigate("/callback" + query)
+			if to := p.header.Get("Location"); p.status != http.StatusSeeOther || to != "/" && to != "/x" {
+				t.Errorf("%q: %v to %q", query, p.answer, to)
+			}
+		}
+		b.fetch("/x").passed(t).has(t, "X-User-Id", "auth0|alice")
+		if b.cookies()[app.cookie] != cookie {
+			t.Error("the session is another")
+		}
+	})
+	run(t, "the page's link begins the login again", func(t *testing.T) {
+		b := begin(t, app)
+		v := b.arguments()
+		v.Set("iss", "https://elsewhere.example/")
+		p := b.navigate("/callback?" + v.Encode()).refused(t, 400)
+		m := link.FindSubmatch(p.body)
+		if m == nil {
+			t.Fatalf("no link in %s", p.body)
+		}
+		again := b.click(strings.ReplaceAll(string(m[1]), "&amp;", "&"))
+		if end := b.arrive(again); end.passed(t) == nil || end.at != app.origin+"/x" {
+			t.Errorf("it ended at %s", end.at)
+		}
+	})
 	run(t, "ten at once: one exchange", func(t *testing.T) {
 		b := begin(t, app)
 		before := under.issuer.counts(t).Exchange

@@ -51,7 +51,7 @@ func TestSessionsInRedis(t *testing.T) {
 			}
 		})
 		run(t, store+": 50 requests at both at expiry make one refresh", func(t *testing.T) {
-			app.lifetime(t, 30)
+			app.lifetime(t, nearEnd)
 			b := justLoggedIn(t, app)
 			app.lifetime(t, 3600)
 			before := under.issuer.counts(t)
@@ -84,7 +84,7 @@ func TestSessionsInRedis(t *testing.T) {
 			stolen.becomes(401)
 		})
 		run(t, store+": a logout at one is not undone by a refresh under way at the other", func(t *testing.T) {
-			app.lifetime(t, 30)
+			app.lifetime(t, nearEnd)
 			b := justLoggedIn(t, app)
 			app.lifetime(t, 3600)
 			races(t, b, b.copy().elsewhere(there))

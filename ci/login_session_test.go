@@ -30,10 +30,15 @@ func (b *browser) becomes(status int) {
 	}
 }
 
-// lifetime has the issuer's access tokens of an application live so long.
+// nearEnd is a lifetime in seconds within which a token is refreshed with the
+// next request, and long enough for a slow machine.
+const nearEnd = 55
+
+// lifetime has the issuer's tokens of an application live so long. An ID token
+// that ended before the machine read it would be no login.
 func (a application) lifetime(t *testing.T, seconds int64) {
 	t.Helper()
-	a.register(t, func(r *registration) { r.AccessTokenLifetime, r.IDTokenLifetime = seconds, seconds })
+	a.register(t, func(r *registration) { r.AccessTokenLifetime, r.IDTokenLifetime = seconds, max(seconds, nearEnd) })
 }
 
 // TestSessionsEnd by themselves.
@@ -81,7 +86,7 @@ func TestSessionsEnd(t *testing.T) {
 		}
 	})
 	run(t, "cookies are written anew, and rarely", func(t *testing.T) {
-		app := newApp(t, appSpec{login: sessionOf(policy{"idle_timeout": "20s"})})
+		app := newApp(t, appSpec{login: sessionOf(policy{"idle_timeout": "60s"})})
 		b := justLoggedIn(t, app)
 		if p := b.copy().fetch("/x"); p.passed(t) != nil && len(p.header.Values("Set-Cookie")) > 0 {
 			t.Log("a machine so slow that the cookie is due already")
@@ -111,14 +116,14 @@ func TestSessionsEnd(t *testing.T) {
 	})
 }
 
-// TestRefresh is about tokens that are near their end. One of 30 s is refreshed
-// with the next request.
+// TestRefresh is about tokens that are near their end. One of nearEnd is
+// refreshed with the next request.
 func TestRefresh(t *testing.T) {
 	logins(t)
 	due := func(t *testing.T, more ...policy) (application, *browser) {
 		t.Helper()
 		app := newApp(t, appSpec{login: merged(append([]policy{offline}, more...)...)})
-		app.lifetime(t, 30)
+		app.lifetime(t, nearEnd)
 		b := justLoggedIn(t, app)
 		app.lifetime(t, 3600)
 		return app, b
@@ -154,7 +159,7 @@ func TestRefresh(t *testing.T) {
 	run(t, "the successor's refresh token is the new one", func(t *testing.T) {
 		app, b := due(t)
 		before := under.issuer.counts(t)
-		app.lifetime(t, 30)
+		app.lifetime(t, nearEnd)
 		for range 4 {
 			b.fetch("/x").passed(t)
 		}
@@ -164,7 +169,7 @@ func TestRefresh(t *testing.T) {
 	})
 	run(t, "a client whose refresh token stays the same", func(t *testing.T) {
 		app := newApp(t, appSpec{login: offline})
-		app.register(t, func(r *registration) { r.AccessTokenLifetime, r.NonRotating = 30, true })
+		app.register(t, func(r *registration) { r.AccessTokenLifetime, r.NonRotating = nearEnd, true })
 		b := justLoggedIn(t, app)
 		for range 3 {
 			b.fetch("/x").passed(t)
@@ -172,7 +177,7 @@ func TestRefresh(t *testing.T) {
 	})
 	run(t, "the ID token that is judged is refreshed too", func(t *testing.T) {
 		app := newApp(t, appSpec{login: merged(offline, policy{"subject_token": "id_token"}), policy: policy{"audience": nil}})
-		app.lifetime(t, 30)
+		app.lifetime(t, nearEnd)
 		b := justLoggedIn(t, app)
 		app.lifetime(t, 3600)
 		before := under.issuer.counts(t).Refresh
@@ -221,7 +226,7 @@ func TestRefresh(t *testing.T) {
 	for _, fault := range []string{"wrong_sub", "wrong_iss", "rogue_key", "alg_none"} {
 		run(t, "a refresh that brings a spoilt ID token: "+fault, func(t *testing.T) {
 			app := newApp(t, appSpec{login: merged(offline, policy{"subject_token": "id_token"}), policy: policy{"audience": nil}})
-			app.lifetime(t, 30)
+			app.lifetime(t, nearEnd)
 			b := justLoggedIn(t, app)
 			under.issuer.spoil(t, spoiling{Path: "id_token", Fault: fault})
 			if p := b.fetch("/x"); p.echo != nil {

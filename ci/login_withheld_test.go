@@ -44,7 +44,7 @@ func TestLogsAndMetricsOfLogins(t *testing.T) {
 		b.navigate(b.callback) // used
 		under.issuer.fault(t, fault.Path, "none")
 	}
-	app.lifetime(t, 30)
+	app.lifetime(t, nearEnd)
 	b := justLoggedIn(t, app)
 	under.issuer.spoil(t, spoiling{Path: "token", Fault: "status"})
 	b.copy().fetch("/x").passed(t)
