@@ -1,5 +1,6 @@
 // Package upstream is an echo server for tests: it answers every request with
-// what it received, repeated headers kept apart. It must not know the gateway.
+// what it received, repeated headers kept apart, as JSON or, where it was told
+// how, as a page for a browser. It must not know the gateway.
 package upstream
 
 import (
@@ -33,17 +34,25 @@ type Upstream struct {
 	served   chan struct{} // closed when the server ended
 	address  string
 	requests atomic.Int64
+	page     Page
 }
+
+// Page writes what a browser shows of a request.
+type Page func(w io.Writer, e Echo) error
 
 // Start listens on addr, such as "127.0.0.1:0". GET /healthz and GET
 // /control/counters answer for the server itself; all else is echoed. The
 // error says that addr is taken.
-func Start(addr string) (*Upstream, error) {
+func Start(addr string) (*Upstream, error) { return StartWithPage(addr, nil) }
+
+// StartWithPage is [Start] with a page in the place of the JSON for every GET
+// whose Accept names text/html, as a browser's does when a person opens a page.
+func StartWithPage(addr string, page Page) (*Upstream, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
-	u := &Upstream{address: l.Addr().String(), served: make(chan struct{})}
+	u := &Upstream{address: l.Addr().String(), served: make(chan struct{}), page: page}
 	u.server = http.Server{
 		Handler: http.HandlerFunc(u.answer), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is echoed too
@@ -97,10 +106,16 @@ func (u *Upstream) echo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	path, query, _ := strings.Cut(r.RequestURI, "?")
-	writeJSON(w, Echo{
+	e := Echo{
 		Kind: "upstream", Method: r.Method, Host: r.Host, Path: path, Query: query,
 		Headers: r.Header, Body: string(head), BodyLength: int64(len(head)) + rest,
-	})
+	}
+	if u.page != nil && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_ = u.page(w, e) // an error is the client gone
+		return
+	}
+	writeJSON(w, e)
 }
 
 func writeJSON(w http.ResponseWriter, v any) {
