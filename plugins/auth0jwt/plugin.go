@@ -20,6 +20,8 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/redis"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session/store"
 )
 
 // Name is the plugin's name in ext-plugin-pre-req and ext-plugin-post-req.
@@ -27,6 +29,9 @@ const Name = "auth0-jwt"
 
 // DefaultCacheSize is the bound of the cache, in bytes.
 const DefaultCacheSize = 64 << 20
+
+// sessionsSize bounds what is remembered of sessions that were opened, in bytes.
+const sessionsSize = 32 << 20
 
 // Options are the operator's settings.
 type Options struct {
@@ -47,10 +52,16 @@ type Options struct {
 	// [DefaultCacheSize], less than 0 remembers nothing.
 	CacheSize int64
 	// RedisURL names the Redis that several gateways share, for DPoP proofs that
-	// were used; "" is this process's own memory. A server, Sentinels and a
+	// were used and for revocations; "" is this process's own memory. A server, Sentinels and a
 	// cluster have the forms that the reference tells of. A URL that is none
 	// denies DPoP requests.
 	RedisURL string
+	// RevocationsTTL is how long revocations are kept at least, longer than the
+	// longest token; 0 is 24 h.
+	RevocationsTTL time.Duration
+	// RevocationsStrict denies requests while the process could not hear of new
+	// revocations for over 10 s.
+	RevocationsStrict bool
 	// SecretsDir is the absolute path of the directory that the files of
 	// secrets have to be below; "" is any file. It does not limit references to
 	// the environment.
@@ -66,8 +77,11 @@ type Plugin struct {
 	plugin.DefaultPlugin
 
 	gate atomic.Pointer[gate.Gate]
-	// memory outlives the settings: a proof that was used stays used.
-	memory *replay.Memory
+	// memory, revoked and sessions outlive the settings: what was used stays used,
+	// what was revoked stays revoked, and a session that was opened stays open.
+	memory   *replay.Memory
+	revoked  *revocation.Set
+	sessions *store.Memory
 }
 
 var (
@@ -77,7 +91,7 @@ var (
 
 // New makes the plugin.
 func New(opt Options) *Plugin {
-	p := &Plugin{memory: replay.NewMemory()}
+	p := &Plugin{memory: replay.NewMemory(), revoked: revocation.NewSet(), sessions: store.NewMemory(sessionsSize)}
 	p.Configure(opt)
 	return p
 }
@@ -88,7 +102,7 @@ func (p *Plugin) Configure(opt Options) {
 	g := gate.Options{
 		Config:   config.Options{AllowInsecure: opt.AllowInsecure, AllowNetworks: opt.AllowNetworks, SecretsDir: opt.SecretsDir, Redis: opt.RedisURL != ""},
 		MaxStale: opt.MaxStale, Transport: opt.Transport, RootCAs: opt.RootCAs,
-		Cache: cacheOf(opt.CacheSize), Replay: p.memory, Logger: opt.Logger,
+		Cache: cacheOf(opt.CacheSize), Replay: p.memory, Sessions: p.sessions, Logger: opt.Logger,
 	}
 	if opt.RedisURL != "" {
 		var err error
@@ -96,6 +110,10 @@ func (p *Plugin) Configure(opt Options) {
 			g.Redis = redis.Unavailable(err)
 		}
 	}
+	g.RevocationsStrict = opt.RevocationsStrict
+	g.Revocations = revocation.Open(revocation.Options{
+		Redis: g.Redis, Set: p.revoked, TTL: opt.RevocationsTTL, Logger: opt.Logger,
+	})
 	previous := p.gate.Swap(gate.New(g))
 	if previous != nil {
 		previous.Close()
@@ -130,7 +148,10 @@ func (p *Plugin) Gate() *gate.Gate { return p.gate.Load() }
 
 // Close ends the refresh of keys and the connections to Redis. Routes in use
 // keep the keys that they have.
-func (p *Plugin) Close() { p.gate.Load().Close() }
+func (p *Plugin) Close() {
+	p.gate.Load().Close()
+	p.sessions.Close()
+}
 
 // Name implements plugin.Plugin.
 func (p *Plugin) Name() string { return Name }
@@ -149,9 +170,8 @@ func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Reques
 	if framed, ok := v.(*frameView); ok {
 		defer framed.release()
 	}
-	decision := p.gate.Load().Decide(route, v)
-	if _, forward := decision.Forward(); !forward {
-		answer(w, route.Answer(decision.Refusal()))
+	if a, answered := p.gate.Load().Decide(route, v).Answer(route); answered {
+		answer(w, a)
 	}
 }
 
@@ -177,7 +197,7 @@ func (p *Plugin) FilterNow(conf any, w http.ResponseWriter, r inplace.View) (don
 // answer writes an answer for the client.
 func answer(w http.ResponseWriter, a refusal.Answer) {
 	for _, h := range a.Headers {
-		w.Header().Set(h.Name, h.Value)
+		w.Header().Add(h.Name, h.Value)
 	}
 	w.WriteHeader(a.Status)
 	if len(a.Body) > 0 {
