@@ -34,25 +34,27 @@ type Upstream struct {
 	served   chan struct{} // closed when the server ended
 	address  string
 	requests atomic.Int64
-	page     Page
+	pages    Pages
 }
 
-// Page writes what a browser shows of a request.
-type Page func(w io.Writer, e Echo) error
+// Pages write what a browser shows of a request, each for the paths that begin
+// with its own, which no other's does.
+type Pages map[string]func(w io.Writer, e Echo) error
 
 // Start listens on addr, such as "127.0.0.1:0". GET /healthz and GET
 // /control/counters answer for the server itself; all else is echoed. The
 // error says that addr is taken.
-func Start(addr string) (*Upstream, error) { return StartWithPage(addr, nil) }
+func Start(addr string) (*Upstream, error) { return StartWithPages(addr, nil) }
 
-// StartWithPage is [Start] with a page in the place of the JSON for every GET
-// whose Accept names text/html, as a browser's does when a person opens a page.
-func StartWithPage(addr string, page Page) (*Upstream, error) {
+// StartWithPages is [Start] with a page in the place of the JSON for every GET
+// that has one and whose Accept names text/html, as a browser's does when a
+// person opens a page.
+func StartWithPages(addr string, pages Pages) (*Upstream, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
-	u := &Upstream{address: l.Addr().String(), served: make(chan struct{}), page: page}
+	u := &Upstream{address: l.Addr().String(), served: make(chan struct{}), pages: pages}
 	u.server = http.Server{
 		Handler: http.HandlerFunc(u.answer), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is echoed too
@@ -110,10 +112,14 @@ func (u *Upstream) echo(w http.ResponseWriter, r *http.Request) {
 		Kind: "upstream", Method: r.Method, Host: r.Host, Path: path, Query: query,
 		Headers: r.Header, Body: string(head), BodyLength: int64(len(head)) + rest,
 	}
-	if u.page != nil && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_ = u.page(w, e) // an error is the client gone
-		return
+	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		for prefix, write := range u.pages {
+			if strings.HasPrefix(path, prefix) {
+				w.Header().Set("Content-Type", "text/html; charset=utf-8")
+				_ = write(w, e) // an error is the client gone
+				return
+			}
+		}
 	}
 	writeJSON(w, e)
 }
