@@ -51,6 +51,7 @@ var layers = map[string][]string{
 	"internal/telemetry":         {},
 	"internal/a6":                {},
 	"internal/archtest":          {},
+	"internal/browsertest":       {},
 	"internal/testkit/certified": {},
 	"internal/testkit/forge":     {},
 	"internal/testkit/gateway":   {"internal/a6"},
