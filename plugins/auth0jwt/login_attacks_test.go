@@ -394,3 +394,21 @@ func TestWhileTheIssuerIsAwayNobodyIsSentRound(t *testing.T) {
 		}
 	}
 }
+
+// TestASessionWithoutTheTokenThatARouteJudgesDoesNotLoop: two routes share a cookie
+// and not what they judge.
+func TestASessionWithoutTheTokenThatARouteJudgesDoesNotLoop(t *testing.T) {
+	i := newIssuer(t)
+	without := func(document []byte) []byte { // a refresh would bring the token
+		return []byte(strings.Replace(string(document), "openid offline_access", "openid", 1))
+	}
+	p := loginPlugin(t, nil)
+	a := &app{i, p, parse(t, p, without(loginConf(t, i, "", "")))}
+	b := a.loggedIn(t)
+	document := strings.Replace(string(loginConf(t, i, "", `,"subject_token":"id_token"`)), fmt.Sprintf("%q", issuer.DefaultAudience), `"web"`, 1)
+	other := &app{i, a.plugin, parse(t, a.plugin, without([]byte(document)))}
+	got := (&browser{other, b.cookies, b.issuer}).get("/")
+	if got.status == 302 || got.upstream != nil || !strings.Contains(got.header.Get("Content-Type"), "html") {
+		t.Errorf("%d %v %s", got.status, got.header, got.body)
+	}
+}
