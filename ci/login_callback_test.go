@@ -129,7 +129,7 @@ func TestCallbackAttacks(t *testing.T) {
 		b := begin(t, app)
 		v := b.arguments()
 		v.Set("iss", "https://elsewhere.example/")
-		p := b.navigate("/callback?" + v.Encode()).refused(t, 400)
+		p := b.navigate("/callback?"+v.Encode()).refused(t, 400)
 		m := link.FindSubmatch(p.body)
 		if m == nil {
 			t.Fatalf("no link in %s", p.body)
