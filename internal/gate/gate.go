@@ -45,9 +45,15 @@ type Options struct {
 	Replay replay.Store
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Logger gets one line per refused configuration and internal error; nil
-	// is slog.Default. Never a token, a secret or a claim's value.
-	Logger *slog.Logger
+	// Logger gets a line for each configuration that cannot be used and, as far as
+	// that is bounded, for each refusal; nil is slog.Default. Never a token, a
+	// secret or a claim's value, but where Subjects asks for it.
+	Logger   *slog.Logger
+	Subjects Subjects
+	// Records count, time and log decisions; nil is new ones.
+	Records *Records
+	// Trace is called with every decision; nil is none. It must not wait.
+	Trace func(Decided)
 }
 
 // Gate is what all routes share. Its methods may be called by any goroutine.
@@ -57,7 +63,7 @@ type Gate struct {
 	registry *jwks.Registry
 	proofs   *replay.Watched
 	cache    *Cache
-	counts   Counts
+	records  *Records
 }
 
 // New makes a gate.
@@ -74,12 +80,16 @@ func New(opt Options) *Gate {
 	case opt.Replay == nil:
 		opt.Replay = replay.NewMemory()
 	}
+	if opt.Records == nil {
+		opt.Records = NewRecords()
+	}
 	opt.Config.Logger = opt.Logger
 	fetcher := fetch.New(fetch.Options{
 		Transport: opt.Transport, AllowInsecure: opt.Config.AllowInsecure, AllowNetworks: opt.Config.AllowNetworks, RootCAs: opt.RootCAs,
 	})
 	return &Gate{
 		opt:      opt,
+		records:  opt.Records,
 		cache:    opt.Cache,
 		fetcher:  fetcher,
 		registry: jwks.NewRegistry(jwks.Options{Fetch: fetcher, MaxStale: opt.MaxStale, Logger: opt.Logger}),
@@ -119,7 +129,7 @@ var judgements = sync.Pool{New: func() any { return &policy.Judgement{} }}
 // it has no token or not just one, or a decision about its token is remembered.
 // It never blocks, and allocates nothing for a remembered decision.
 func (g *Gate) Known(r *Route, req Request) (d policy.Decision, decided bool) {
-	defer g.net(&d, &decided)
+	defer g.net(r, &d, &decided)
 	j, _ := judgements.Get().(*policy.Judgement)
 	defer func() { j.Release(); judgements.Put(j) }()
 	r = r.or()
@@ -135,7 +145,7 @@ func (g *Gate) Known(r *Route, req Request) (d policy.Decision, decided bool) {
 		return policy.Decision{}, false
 	}
 	if decided {
-		d = g.done(req, d)
+		d = g.done(r, j, req, d)
 	}
 	return d, decided
 }
@@ -143,14 +153,14 @@ func (g *Gate) Known(r *Route, req Request) (d policy.Decision, decided bool) {
 // Decide decides a request. It may wait: at most 2 s for keys, half a second
 // for the memory of proofs, and for the gateway's answers.
 func (g *Gate) Decide(r *Route, req Request) (d policy.Decision) {
-	g.counts.begin()
-	defer g.counts.end()
-	defer g.net(&d, nil)
+	g.records.inFlight.add(1)
+	defer g.records.inFlight.add(-1)
+	defer g.net(r, &d, nil)
 	j, _ := judgements.Get().(*policy.Judgement)
 	defer func() { j.Release(); judgements.Put(j) }()
 	r = r.or()
 	r.policy.Judge(j, req, g.opt.Now())
-	return g.done(req, g.judge(r, req, j))
+	return g.done(r, j, req, g.judge(r, req, j))
 }
 
 // Explain is Decide with every check and its outcome. It looks nothing
@@ -206,7 +216,7 @@ func (g *Gate) judge(r *Route, req Request, j *policy.Judgement) policy.Decision
 }
 
 // net denies where a judgement panicked.
-func (g *Gate) net(d *policy.Decision, decided *bool) {
+func (g *Gate) net(r *Route, d *policy.Decision, decided *bool) {
 	caught := recover()
 	if caught == nil {
 		return
@@ -215,37 +225,7 @@ func (g *Gate) net(d *policy.Decision, decided *bool) {
 	if decided != nil {
 		*decided = true
 	}
-	g.count(*d)
-}
-
-// done makes the edits of a decision to forward, and counts what came of it.
-func (g *Gate) done(req Request, d policy.Decision) policy.Decision {
-	if edits, forward := d.Forward(); forward {
-		if err := req.Edit(edits); err != nil {
-			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: err.Error()})
-		}
-	}
-	g.count(d)
-	return d
-}
-
-// count counts a decision and says in the log what an operator should know.
-func (g *Gate) count(d policy.Decision) {
-	for _, i := range d.Reports() {
-		g.counts.reported.Add(1)
-		g.opt.Logger.Info("a rule with report_only would have denied a request", "rule", i)
-	}
-	if _, forward := d.Forward(); forward {
-		g.counts.forwarded()
-		return
-	}
-	refused := d.Refusal()
-	g.counts.refused[refused.Kind].Add(1)
-	if refused.Kind == refusal.Internal {
-		g.opt.Logger.Error("a request could not be checked and was denied", "cause", refused.Cause)
-		return
-	}
-	g.opt.Logger.Debug("refused", "reason", refused.Kind.Reason(), "cause", refused.Cause)
+	g.recordPanic(r, *d)
 }
 
 var errPanic = errors.New("reading the configuration panicked")

@@ -1,0 +1,85 @@
+package gate
+
+import (
+	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+)
+
+// Decided is one decision, for whoever traces them. It holds nothing of the
+// token.
+type Decided struct {
+	Begin time.Time
+	Took  time.Duration
+	Route string // as the log names it
+	// Reason is "forwarded", or why not; Status is that of the refusal, or 0.
+	Reason string
+	Status int
+	// Traceparent and Tracestate are the client's, as they came (W3C Trace
+	// Context); "" where there is none.
+	Traceparent, Tracestate string
+}
+
+// done makes the edits of a decision to forward, and records what came of it.
+func (g *Gate) done(r *Route, j *policy.Judgement, req Request, d policy.Decision) policy.Decision {
+	if edits, forward := d.Forward(); forward {
+		if err := req.Edit(edits); err != nil {
+			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: err.Error()})
+		}
+	}
+	g.record(g.records.record(r), j, req, d)
+	return d
+}
+
+// record counts and times a decision, says in the log what an operator should
+// know, and hands it to who traces.
+func (g *Gate) record(of *routeRecords, j *policy.Judgement, req Request, d policy.Decision) {
+	for _, i := range d.Reports() {
+		of.reports[min(i, maxRules-1)].Add(1)
+		g.logReport(of, i)
+	}
+	reason, status, outcome := string(Forwarded), 0, Forwarded
+	if _, forward := d.Forward(); forward {
+		of.forwarded.add(1)
+	} else {
+		refused := d.Refusal()
+		reason, status = refused.Kind.Reason(), refused.HTTPStatus()
+		outcome = outcomeOf(status)
+		of.refused[slot(refused.Kind)].Add(1)
+		g.logRefused(of, req, j, refused)
+	}
+	took := g.observe(outcome, j.Now())
+	if g.opt.Trace != nil {
+		g.opt.Trace(Decided{
+			Begin: j.Now(), Took: took, Route: of.label, Reason: reason, Status: status,
+			Traceparent: header(req, "traceparent"), Tracestate: header(req, "tracestate"),
+		})
+	}
+}
+
+// recordPanic is record where nothing of the request can be relied on.
+func (g *Gate) recordPanic(r *Route, d policy.Decision) {
+	of := g.records.record(r)
+	of.refused[slot(d.Refusal().Kind)].Add(1)
+	g.logRefused(of, nil, nil, d.Refusal())
+}
+
+// header is the first header of a name; "" where there is none.
+func header(req Request, name string) string {
+	for i := range req.NumHeader() {
+		if string(req.HeaderName(i)) == name {
+			return req.HeaderValue(i)
+		}
+	}
+	return ""
+}
+
+// whyUnavailable says in the log why an issuer's keys are not there.
+func whyUnavailable(e *jwks.UnavailableError) string {
+	if e.Last == "" {
+		return "the issuer's keys were not fetched yet"
+	}
+	return "the last fetch of the issuer's keys failed: " + e.Last
+}
