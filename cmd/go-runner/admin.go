@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/telemetry"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
@@ -35,14 +37,15 @@ func serveAdmin(ctx context.Context, s settings, h http.Handler, log *slog.Logge
 		}
 		return nil
 	}
-	l, err := net.Listen("tcp", s.adminAddr)
+	address := adminAddress(s.adminAddr)
+	l, err := net.Listen("tcp", address)
 	switch {
 	case err == nil:
 		go serveHTTP(ctx, l, h, log)
 	case errors.Is(err, syscall.EADDRINUSE):
-		log.Warn("the admin address is taken and is tried again; requests are served meanwhile", "address", s.adminAddr)
+		log.Warn("the admin address is taken and is tried again; requests are served meanwhile", "address", address)
 		go func() {
-			if l := listenAgain(ctx, s.adminAddr); l != nil {
+			if l := listenAgain(ctx, address); l != nil {
 				serveHTTP(ctx, l, h, log)
 			}
 		}()
@@ -50,6 +53,15 @@ func serveAdmin(ctx context.Context, s settings, h http.Handler, log *slog.Logge
 		return cannotRun("--admin-addr: %w", err)
 	}
 	return nil
+}
+
+// adminAddress is an address with its host: one without it is on loopback, since
+// whoever reaches it can revoke.
+func adminAddress(address string) string {
+	if strings.HasPrefix(address, ":") {
+		return "127.0.0.1" + address
+	}
+	return address
 }
 
 // listenAgain tries until the address is free; nil is the end of ctx.
@@ -91,9 +103,15 @@ func sources(p *auth0jwt.Plugin, server *runner.Server, logs *telemetry.LogQueue
 		Caches:          func() []telemetry.Cache { return cachesOf(p) },
 		Runner:          func() telemetry.Runner { return runnerOf(server.Stats()) },
 		LogLinesDropped: logs.Dropped,
+		Revocations:     func() telemetry.Revocations { return revocationsOf(p) },
 		Serving:         server.Check,
 		Build:           telemetry.Build{Version: version, Commit: commit},
 	}
+}
+
+func revocationsOf(p *auth0jwt.Plugin) telemetry.Revocations {
+	s := p.Gate().Revocations().Stats()
+	return telemetry.Revocations{Entries: s.Entries, Up: s.Up, Lost: s.Lost, Refused: p.Gate().Decisions()[refusal.Revoked.Reason()]}
 }
 
 func runnerOf(s runner.Stats) telemetry.Runner {

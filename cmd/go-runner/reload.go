@@ -13,7 +13,7 @@ import (
 // changeable are the settings that a running runner takes over at SIGHUP.
 var changeable = map[string]bool{
 	"config": true, "log-level": true, "allow-insecure": true, "allow-network": true, "ca-file": true,
-	"max-stale": true, "redis-url": true, "secrets-dir": true, "cache-size": true,
+	"max-stale": true, "redis-url": true, "secrets-dir": true, "cache-size": true, "revocations-ttl": true, "revocations-strict": true,
 }
 
 // reloader is what SIGHUP changes.

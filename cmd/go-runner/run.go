@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/telemetry"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
@@ -105,7 +107,16 @@ func run(ctx context.Context, given map[string]string, stderr io.Writer) error {
 	}
 	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAdmin()
-	if err := serveAdmin(adminCtx, s, telemetry.Handler(sources(p, server, logs), s.profiling()), logger); err != nil {
+	token, err := adminSecret(s, logger)
+	if err != nil {
+		return err
+	}
+	admin := http.NewServeMux()
+	admin.Handle("/", telemetry.Handler(sources(p, server, logs), s.profiling()))
+	revoking := &revocations{feed: func() *revocation.Feed { return p.Gate().Revocations() }, token: token, log: logger, now: time.Now}
+	admin.Handle("/revocations", revoking)
+	admin.Handle("/revocations/", revoking)
+	if err := serveAdmin(adminCtx, s, admin, logger); err != nil {
 		return err
 	}
 	// Nothing fails from here on: who takes a socket over has to serve.

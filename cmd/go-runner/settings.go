@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/telemetry"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
@@ -48,6 +49,10 @@ type settings struct {
 	secretsDir     directory
 	cacheSize      size
 	pprof          bool
+	adminToken     string
+
+	revocationsTTL    time.Duration
+	revocationsStrict bool
 
 	// startedByAPISIX says that the address is the one that APISIX gives the
 	// runner that it starts.
@@ -101,11 +106,14 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.Var(&s.allowNetworks, "allow-network", allowNetworkUsage)
 	f.Var(&s.secretsDir, "secrets-dir", secretsDirUsage)
 	f.StringVar(&s.caFile, "ca-file", "", "PEM `file` of certificate authorities trusted for issuers, besides the system's")
-	f.StringVar(&s.adminAddr, "admin-addr", "", "`address` for /metrics, /healthz and /readyz, such as 127.0.0.1:9100 (default off)")
+	f.StringVar(&s.adminAddr, "admin-addr", "", "`address` for /metrics, /healthz, /readyz and /revocations, such as 127.0.0.1:9100; without a host loopback (default off)")
 	s.cacheSize = auth0jwt.DefaultCacheSize
 	f.Var(&s.cacheSize, "cache-size", "bound of what is remembered of verified tokens; 0 remembers nothing")
 	f.StringVar(&s.redisURL, "redis-url", "", "`URL` of the Redis that several gateways share, redis://, rediss:// or unix://, with Sentinel or Cluster in its query (default this process's own memory)")
 	f.BoolVar(&s.pprof, "pprof", false, "serve /debug/pprof/ on --admin-addr too")
+	f.StringVar(&s.adminToken, "admin-token", "", "`reference` to the bearer token of /revocations on --admin-addr, $env://NAME or $file:///PATH (default none: on a loopback address alone)")
+	f.DurationVar(&s.revocationsTTL, "revocations-ttl", revocation.DefaultTTL, "how long revocations are kept at least; longer than the longest token")
+	f.BoolVar(&s.revocationsStrict, "revocations-strict", false, "answer 503 while new revocations cannot be heard of for over 10s")
 	f.DurationVar(&s.maxStale, "max-stale", 24*time.Hour, "how long an issuer's last good keys stay in use")
 }
 
@@ -188,6 +196,8 @@ func (s *settings) known(file string, values map[string]string) error {
 const (
 	maxCount = 10_000_000
 	maxLoops = 64
+
+	maxRevocationsTTL = 366 * 24 * time.Hour
 )
 
 func (s *settings) inRange() error {
@@ -207,6 +217,9 @@ func (s *settings) inRange() error {
 	}
 	if s.maxStale < time.Second {
 		return badInput("--max-stale %s: want at least 1s", s.maxStale)
+	}
+	if s.revocationsTTL < time.Minute || s.revocationsTTL > maxRevocationsTTL {
+		return badInput("--revocations-ttl %s: want a duration from 1m to %s", s.revocationsTTL, maxRevocationsTTL)
 	}
 	return nil
 }
@@ -229,6 +242,7 @@ func (s *settings) plugin(logger *slog.Logger) (auth0jwt.Options, error) {
 	}
 	return auth0jwt.Options{
 		AllowInsecure: s.allowInsecure, AllowNetworks: s.allowNetworks, MaxStale: s.maxStale, RootCAs: roots, RedisURL: s.redisURL,
+		RevocationsTTL: s.revocationsTTL, RevocationsStrict: s.revocationsStrict,
 		SecretsDir: string(s.secretsDir), CacheSize: s.cacheSize.orNone(), Logger: logger,
 	}, nil
 }

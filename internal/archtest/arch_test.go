@@ -16,15 +16,15 @@ const module = "github.com/apisix-auth0-jwt/apisix-auth0-jwt/"
 // layers are the product's packages from the top down; each may import only
 // what its own line names, and the official runner only where it says so.
 var layers = map[string][]string{
-	"cmd/go-runner":              {"plugins/auth0jwt", "internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/runner", "internal/telemetry", officialRunner},
+	"cmd/go-runner":              {"plugins/auth0jwt", "internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/redis", "internal/refusal", "internal/revocation", "internal/runner", "internal/secret", "internal/strictjson", "internal/telemetry", officialRunner},
 	"cmd/playground":             {"internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
 	"plugins/auth0jwt/register":  {"plugins/auth0jwt", officialRunner},
-	"plugins/auth0jwt":           {"internal/config", "internal/gate", "internal/identity", "internal/inplace", "internal/redis", "internal/refusal", "internal/replay", officialRunner},
+	"plugins/auth0jwt":           {"internal/config", "internal/gate", "internal/identity", "internal/inplace", "internal/redis", "internal/refusal", "internal/replay", "internal/revocation", "internal/session/store", officialRunner},
 	"ci/official":                {"plugins/auth0jwt", officialRunner},
 	"internal/runner":            {"internal/a6", "internal/fold", "internal/inplace", officialRunner},
 	"internal/inplace":           {officialRunner},
 	"internal/inspect":           {"internal/claim", "internal/config", "internal/fetch", "internal/gate", "internal/identity", "internal/jwk", "internal/policy", "internal/refusal", "internal/strictjson", "internal/token"},
-	"internal/gate":              {"internal/config", "internal/dpop", "internal/fetch", "internal/fold", "internal/identity", "internal/jwks", "internal/latency", "internal/policy", "internal/refusal", "internal/replay", "internal/secret", "internal/strictjson", "internal/token"},
+	"internal/gate":              {"internal/config", "internal/dpop", "internal/fetch", "internal/fold", "internal/identity", "internal/jwks", "internal/latency", "internal/login", "internal/oidc", "internal/policy", "internal/refusal", "internal/replay", "internal/revocation", "internal/secret", "internal/session", "internal/session/store", "internal/strictjson", "internal/token"},
 	"internal/policy":            {"internal/claim", "internal/config", "internal/dpop", "internal/fold", "internal/identity", "internal/jwk", "internal/refusal", "internal/rule", "internal/strictjson", "internal/token"},
 	"internal/config":            {"internal/claim", "internal/fold", "internal/identity", "internal/jwk", "internal/pattern", "internal/refusal", "internal/rule", "internal/secret", "internal/strictjson", "internal/token"},
 	"internal/dpop":              {"internal/jwk", "internal/strictjson", "internal/token"},

@@ -1,12 +1,14 @@
 package gate
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 	"github.com/maypok86/otter/v2/stats"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/strictjson"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
@@ -57,12 +59,15 @@ func keyOf(r *Route, j *policy.Judgement) decisionKey {
 type decided struct {
 	proof
 	*policy.Memory
+	// token is compared where version is not that of the revocations any more.
+	token   revocation.Token
+	version atomic.Uint64
 }
 
 // What an entry takes beside the texts it holds, in bytes, generously.
 const (
 	tokenOverhead    = 2560
-	decisionOverhead = 544
+	decisionOverhead = 800
 )
 
 // NewCache makes a cache of at most that many bytes, more than 0.
@@ -82,7 +87,7 @@ func NewCache(bytes uint64) *Cache {
 			Executor:      atOnce,
 			StatsRecorder: stats.NewCounter(),
 			Weigher: func(k decisionKey, d *decided) uint32 {
-				return uint32(decisionOverhead + len(k.token) + len(k.idToken) + d.Size())
+				return uint32(decisionOverhead + len(k.token) + len(k.idToken) + d.Size() + d.token.Size())
 			},
 		}),
 	}

@@ -53,13 +53,13 @@ func (g *Gate) key(r *Route, req Request, j *policy.Judgement, before *verified)
 }
 
 // recall decides by what is remembered of the request's token, if its keys
-// still stand.
+// still stand and it was not revoked since.
 func (g *Gate) recall(r *Route, j *policy.Judgement) (policy.Decision, bool) {
 	if g.cache == nil || !r.remembers {
 		return policy.Decision{}, false
 	}
 	d, there := g.cache.decisions.GetIfPresent(keyOf(r, j))
-	if !there || !d.stands(d.keys, j.Now()) {
+	if !there || !d.stands(d.keys, j.Now()) || !g.stillNotRevoked(d, j.Now()) {
 		return policy.Decision{}, false
 	}
 	return j.Recall(d.Memory)
@@ -79,7 +79,7 @@ func (g *Gate) lookUp(raw string) *verified {
 // depends on nothing that is not compared again. Nothing else enters the cache,
 // so that bad tokens cannot push good ones out. Secrets have no generation:
 // what they proved is proved anew each time.
-func (g *Gate) remember(r *Route, j *policy.Judgement, d policy.Decision) {
+func (g *Gate) remember(r *Route, j *policy.Judgement, d policy.Decision, version uint64) {
 	if g.cache == nil || !j.Proved() {
 		return
 	}
@@ -95,6 +95,8 @@ func (g *Gate) remember(r *Route, j *policy.Judgement, d policy.Decision) {
 		return
 	}
 	if memory, ok := j.Memory(); ok {
-		g.cache.decisions.Set(keyOf(r, j), &decided{by, memory})
+		entry := &decided{proof: by, Memory: memory, token: revocableOf(tok)}
+		entry.version.Store(version)
+		g.cache.decisions.Set(keyOf(r, j), entry)
 	}
 }

@@ -1,6 +1,6 @@
 // Package gate decides requests: it gives the policy the evidence that it asks
 // for, and is the one room that waits and remembers: keys, caches, the memory
-// of proofs. It counts and logs decisions, and is the net below a panic. It
+// of proofs, what was revoked. It counts and logs decisions, and is the net below a panic. It
 // must not know wires, nor how anything is judged.
 package gate
 
@@ -23,6 +23,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
 )
 
 // Options are the operator's settings.
@@ -43,6 +44,10 @@ type Options struct {
 	// Replay is the memory of DPoP proofs where there is no Redis; nil is a new
 	// one of this process's own.
 	Replay replay.Store
+	// Revocations are what was revoked; nil is nothing. The gate closes them.
+	Revocations *revocation.Feed
+	// RevocationsStrict denies while the gate cannot hear of new revocations.
+	RevocationsStrict bool
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Logger gets a line for each configuration that cannot be used and, as far as
@@ -105,6 +110,9 @@ func (g *Gate) Close() {
 	if g.cache != nil {
 		g.cache.Close()
 	}
+	if g.opt.Revocations != nil {
+		g.opt.Revocations.Close()
+	}
 	if g.opt.Redis != nil {
 		_ = g.opt.Redis.Close() // nothing is lost
 	}
@@ -151,7 +159,8 @@ func (g *Gate) Known(r *Route, req Request) (d policy.Decision, decided bool) {
 }
 
 // Decide decides a request. It may wait: at most 2 s for keys, half a second
-// for the memory of proofs, and for the gateway's answers.
+// for the memory of proofs, a second after the start for what was revoked before,
+// and for the gateway's answers.
 func (g *Gate) Decide(r *Route, req Request) (d policy.Decision) {
 	g.records.inFlight.add(1)
 	defer g.records.inFlight.add(-1)
@@ -177,11 +186,12 @@ func (g *Gate) Explain(r *Route, req Request) (policy.Decision, []policy.Step) {
 // judge answers the policy's questions until it has decided.
 func (g *Gate) judge(r *Route, req Request, j *policy.Judgement) policy.Decision {
 	var before *verified
+	var version uint64 // of what was revoked, when that was looked up
 	for {
 		d, need := j.Next()
 		switch need.Kind {
 		case policy.NeedNothing:
-			g.remember(r, j, d)
+			g.remember(r, j, d, version)
 			return d
 		case policy.NeedMemory:
 			if d, decided := g.recall(r, j); decided {
@@ -209,6 +219,10 @@ func (g *Gate) judge(r *Route, req Request, j *policy.Judgement) policy.Decision
 			default:
 				j.Proof(policy.SeenBefore, nil)
 			}
+		case policy.NeedRevocation:
+			var answer policy.Revocation
+			answer, version = g.revocation(req, j)
+			j.Revocation(answer)
 		default:
 			return policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: "the policy asks for what nobody has"})
 		}

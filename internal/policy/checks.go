@@ -32,7 +32,11 @@ const (
 	// the memory of proofs. Never remembered.
 	ReadsMemory
 
-	repeated = ReadsKeys | ReadsDates | ReadsIDToken
+	// ReadsRevocations is what was revoked. A remembered outcome is compared with
+	// what was revoked since.
+	ReadsRevocations
+
+	repeated = ReadsKeys | ReadsDates | ReadsIDToken | ReadsRevocations
 )
 
 // Stage is a part of the walk through the checks.
@@ -140,6 +144,11 @@ var Checks = []Check{
 		Number: "13", Name: "DPoP binding", Stage: Prove,
 		Kinds: []refusal.Kind{refusal.DPoPFailed, refusal.ProofsUnavailable, refusal.MalformedToken},
 		Reads: readsOfDPoP, run: (*Policy).checkDPoP,
+	},
+	{
+		Number: "13b", Name: "the token was not revoked", Stage: Prove,
+		Kinds: []refusal.Kind{refusal.Revoked, refusal.RevocationsUnavailable},
+		Reads: always(ReadsRevocations), run: (*Policy).checkRevoked,
 	},
 	{
 		Number: "13a", Name: "certificate binding", Stage: Prove,

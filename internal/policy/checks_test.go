@@ -203,6 +203,8 @@ func evidence(req *watched) func(j *policy.Judgement, need policy.Need) {
 			j.Variable(need.Variable, value, err)
 		case policy.NeedProof:
 			j.Proof(policy.NotSeen, nil)
+		case policy.NeedRevocation:
+			j.Revocation(policy.NotRevoked)
 		}
 	}
 }

@@ -42,6 +42,7 @@ type Judgement struct {
 	variables []variable
 	seen      Seen
 	seenErr   error
+	revoked   Revocation
 
 	set     []identity.Header
 	reports []int
@@ -65,12 +66,13 @@ type NeedKind uint8
 
 // The kinds, each with what answers it.
 const (
-	NeedNothing  NeedKind = iota
-	NeedSession           // the request's session: [Judgement.Session]
-	NeedMemory            // what is remembered of the token: [Judgement.Recall], [Judgement.Parsed] or [Judgement.Unknown]
-	NeedKey               // the key that the token's header names: [Judgement.Key]
-	NeedVariable          // a variable of nginx: [Judgement.Variable]
-	NeedProof             // whether a DPoP proof was seen before: [Judgement.Proof]
+	NeedNothing    NeedKind = iota
+	NeedSession             // the request's session: [Judgement.Session]
+	NeedMemory              // what is remembered of the token: [Judgement.Recall], [Judgement.Parsed] or [Judgement.Unknown]
+	NeedKey                 // the key that the token's header names: [Judgement.Key]
+	NeedVariable            // a variable of nginx: [Judgement.Variable]
+	NeedProof               // whether a DPoP proof was seen before: [Judgement.Proof]
+	NeedRevocation          // whether the token was revoked: [Judgement.Revocation]
 )
 
 // KeyEvidence is what is known of the key that should verify a token.
@@ -109,6 +111,17 @@ const (
 	NotSeen       // until now; it is noted
 	SeenBefore
 	NotKnown // the memory cannot be asked
+)
+
+// Revocation is what is known of a token's revocation.
+type Revocation uint8
+
+// The values of Revocation.
+const (
+	revocationNotAsked Revocation = iota
+	NotRevoked
+	Revoked
+	RevocationNotKnown // the operator wants certainty, and there is none
 )
 
 // Judge begins the judgement of a request.
@@ -183,7 +196,8 @@ func (j *Judgement) Unknown() { j.recalled = true }
 func (j *Judgement) Parsed(tok *token.Untrusted) { j.recalled, j.tok = true, tok }
 
 // Recall answers NeedMemory: a request with the token, and the same
-// [Judgement.IDToken], was forwarded before, and its keys still stand. It reports whether that decides this request too.
+// [Judgement.IDToken], was forwarded before, its keys still stand, and it was not
+// revoked since. It reports whether that decides this request too.
 func (j *Judgement) Recall(m *Memory) (d Decision, decided bool) {
 	if m.dates.Check(j.now, j.policy.conf.Leeway, j.policy.conf.MaxTokenAge) != nil {
 		return Decision{}, false
@@ -229,6 +243,9 @@ func (j *Judgement) Variable(name string, value []byte, err error) {
 
 // Proof answers NeedProof; err is why the memory cannot be asked.
 func (j *Judgement) Proof(seen Seen, err error) { j.seen, j.seenErr = seen, err }
+
+// Revocation answers NeedRevocation.
+func (j *Judgement) Revocation(r Revocation) { j.revoked = r }
 
 // ask gives a variable of nginx. Where it was not given yet, it is asked for,
 // and the check has to return.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
@@ -115,6 +116,23 @@ func (p *Policy) checkSignature(j *Judgement) *refusal.Refusal {
 	}
 	return because(refusal.BadSignature, nil)
 }
+
+// checkRevoked asks whether the token was revoked.
+func (p *Policy) checkRevoked(j *Judgement) *refusal.Refusal {
+	switch j.revoked {
+	case NotRevoked:
+		return nil
+	case Revoked:
+		return because(refusal.Revoked, nil)
+	case RevocationNotKnown:
+		return &refusal.Refusal{Kind: refusal.RevocationsUnavailable, RetryAfter: revocationsRetry}
+	}
+	j.need = Need{Kind: NeedRevocation}
+	return nil
+}
+
+// revocationsRetry is when to ask again where nobody knows what was revoked.
+const revocationsRetry = 5 * time.Second
 
 // checkDates holds exp, nbf and iat against the clock, and the claims that RFC
 // 9068 section 2.2 requires; iss and aud have their own checks.

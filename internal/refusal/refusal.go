@@ -39,6 +39,8 @@ const (
 	BadAudience
 	DPoPFailed
 	ProofsUnavailable // the memory of DPoP proofs cannot be asked; its reason is that of DPoPFailed
+	Revoked
+	RevocationsUnavailable // with --revocations-strict: nobody knows whether the token was revoked
 	MTLSFailed
 	WrongOrganization
 	WrongClient
@@ -69,35 +71,37 @@ const (
 )
 
 var table = [numKinds]row{
-	Internal:           {"internal_error", 500, "server_error", "the request could not be checked", noChallenge},
-	ConfigInvalid:      {"config_invalid", 500, "server_error", "the route's auth0-jwt configuration is not valid", noChallenge},
-	TooManyHeaders:     {"too_many_headers", 431, "invalid_request", "too many request headers", noChallenge},
-	MultipleTokens:     {"multiple_tokens", 400, "invalid_request", "the request holds more than one token", noChallenge},
-	CrossSiteRequest:   {"cross_site_request", 403, "access_denied", "a request from another site needs a token of its own", noChallenge},
-	SessionUnavailable: {"session_unavailable", 503, "temporarily_unavailable", "the session could not be looked up", noChallenge},
-	MissingToken:       {"missing_token", 401, "", "no token was sent", bearer},
-	MalformedToken:     {"malformed_token", 401, "invalid_token", "the token is malformed", bearer},
-	AlgNotAllowed:      {"alg_not_allowed", 401, "invalid_token", "the token's algorithm is not allowed", bearer},
-	TypNotAllowed:      {"typ_not_allowed", 401, "invalid_token", "the token's type is not allowed", bearer},
-	UnknownIssuer:      {"unknown_issuer", 401, "invalid_token", "the token's issuer is not trusted", bearer},
-	KeysUnavailable:    {"keys_unavailable", 503, "temporarily_unavailable", "the issuer's keys are not available", noChallenge},
-	UnknownKey:         {"unknown_key", 401, "invalid_token", "the token's key is not known", bearer},
-	BadSignature:       {"bad_signature", 401, "invalid_token", "the token's signature is not valid", bearer},
-	Expired:            {"expired", 401, "invalid_token", "token expired", bearer},
-	NotYetValid:        {"not_yet_valid", 401, "invalid_token", "token not yet valid", bearer},
-	TooOld:             {"too_old", 401, "invalid_token", "token too old", bearer},
-	BadAudience:        {"bad_audience", 401, "invalid_token", "the token is for another audience", bearer},
-	DPoPFailed:         {"dpop_failed", 401, "invalid_token", "the token is bound to a DPoP key", dpop},
-	ProofsUnavailable:  {"dpop_failed", 503, "temporarily_unavailable", "whether the proof is new could not be checked", noChallenge},
-	MTLSFailed:         {"mtls_failed", 401, "invalid_token", "the token is not bound to the client's certificate", bearer},
-	WrongOrganization:  {"wrong_organization", 403, "access_denied", "the token's organization is not allowed", noChallenge},
-	WrongClient:        {"wrong_client", 403, "access_denied", "the token's client is not allowed", noChallenge},
-	StepUpRequired:     {"step_up_required", 401, "insufficient_user_authentication", "a stronger or more recent authentication is required", bearer},
-	InsufficientScope:  {"insufficient_scope", 403, "insufficient_scope", "the token lacks a required scope", bearer},
-	ClaimMismatch:      {"claim_mismatch", 403, "access_denied", "a claim does not have the required value", noChallenge},
-	SchemaMismatch:     {"schema_mismatch", 403, "access_denied", "the claims do not have the required form", noChallenge},
-	RuleDenied:         {"rule_denied", 403, "access_denied", "a rule of the route denies the request", where401},
-	ClaimHeaderFailed:  {"claim_header_failed", 403, "access_denied", "a required claim is missing", noChallenge},
+	Internal:               {"internal_error", 500, "server_error", "the request could not be checked", noChallenge},
+	ConfigInvalid:          {"config_invalid", 500, "server_error", "the route's auth0-jwt configuration is not valid", noChallenge},
+	TooManyHeaders:         {"too_many_headers", 431, "invalid_request", "too many request headers", noChallenge},
+	MultipleTokens:         {"multiple_tokens", 400, "invalid_request", "the request holds more than one token", noChallenge},
+	CrossSiteRequest:       {"cross_site_request", 403, "access_denied", "a request from another site needs a token of its own", noChallenge},
+	SessionUnavailable:     {"session_unavailable", 503, "temporarily_unavailable", "the session could not be looked up", noChallenge},
+	MissingToken:           {"missing_token", 401, "", "no token was sent", bearer},
+	MalformedToken:         {"malformed_token", 401, "invalid_token", "the token is malformed", bearer},
+	AlgNotAllowed:          {"alg_not_allowed", 401, "invalid_token", "the token's algorithm is not allowed", bearer},
+	TypNotAllowed:          {"typ_not_allowed", 401, "invalid_token", "the token's type is not allowed", bearer},
+	UnknownIssuer:          {"unknown_issuer", 401, "invalid_token", "the token's issuer is not trusted", bearer},
+	KeysUnavailable:        {"keys_unavailable", 503, "temporarily_unavailable", "the issuer's keys are not available", noChallenge},
+	UnknownKey:             {"unknown_key", 401, "invalid_token", "the token's key is not known", bearer},
+	BadSignature:           {"bad_signature", 401, "invalid_token", "the token's signature is not valid", bearer},
+	Expired:                {"expired", 401, "invalid_token", "token expired", bearer},
+	NotYetValid:            {"not_yet_valid", 401, "invalid_token", "token not yet valid", bearer},
+	TooOld:                 {"too_old", 401, "invalid_token", "token too old", bearer},
+	BadAudience:            {"bad_audience", 401, "invalid_token", "the token is for another audience", bearer},
+	DPoPFailed:             {"dpop_failed", 401, "invalid_token", "the token is bound to a DPoP key", dpop},
+	ProofsUnavailable:      {"dpop_failed", 503, "temporarily_unavailable", "whether the proof is new could not be checked", noChallenge},
+	Revoked:                {"revoked", 401, "invalid_token", "the token was revoked", bearer},
+	RevocationsUnavailable: {"revocations_unavailable", 503, "temporarily_unavailable", "whether the token was revoked could not be checked", noChallenge},
+	MTLSFailed:             {"mtls_failed", 401, "invalid_token", "the token is not bound to the client's certificate", bearer},
+	WrongOrganization:      {"wrong_organization", 403, "access_denied", "the token's organization is not allowed", noChallenge},
+	WrongClient:            {"wrong_client", 403, "access_denied", "the token's client is not allowed", noChallenge},
+	StepUpRequired:         {"step_up_required", 401, "insufficient_user_authentication", "a stronger or more recent authentication is required", bearer},
+	InsufficientScope:      {"insufficient_scope", 403, "insufficient_scope", "the token lacks a required scope", bearer},
+	ClaimMismatch:          {"claim_mismatch", 403, "access_denied", "a claim does not have the required value", noChallenge},
+	SchemaMismatch:         {"schema_mismatch", 403, "access_denied", "the claims do not have the required form", noChallenge},
+	RuleDenied:             {"rule_denied", 403, "access_denied", "a rule of the route denies the request", where401},
+	ClaimHeaderFailed:      {"claim_header_failed", 403, "access_denied", "a required claim is missing", noChallenge},
 }
 
 // Reason is the stable label for metrics and logs. Two kinds of one check may

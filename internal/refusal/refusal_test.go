@@ -98,6 +98,8 @@ func TestReasonsStatusesAndErrorCodesAreThePublishedOnes(t *testing.T) {
 		{"bad_audience", 401, "invalid_token"},
 		{"dpop_failed", 401, "invalid_token"},
 		{"dpop_failed", 503, "temporarily_unavailable"},
+		{"revoked", 401, "invalid_token"},
+		{"revocations_unavailable", 503, "temporarily_unavailable"},
 		{"mtls_failed", 401, "invalid_token"},
 		{"wrong_organization", 403, "access_denied"},
 		{"wrong_client", 403, "access_denied"},

@@ -35,7 +35,7 @@ var (
 	// ErrNotShared means that Redis did not take an entry. This process refuses
 	// what it names all the same, and hands it on when Redis is back; whoever
 	// revokes should try again.
-	ErrNotShared = errors.New("Redis did not take the revocation, so that other runners do not know of it")
+	ErrNotShared = errors.New("the revocation could not be given to Redis, so that other runners do not know of it")
 	// ErrUnknown is an ID that no live entry has.
 	ErrUnknown = errors.New("there is no such revocation")
 )
@@ -67,13 +67,15 @@ type Feed struct {
 	failed atomic.Bool // the last reading failed, and the log says so
 	ready  chan struct{}
 	once   sync.Once
+	alone  upkeepAlone
 	stop   context.CancelFunc
 	done   chan struct{}
 
 	streamLen int64 // beyond it the stream is compacted
 }
 
-// Open begins to read the feed, in a goroutine that Close ends.
+// Open begins to read the feed, in a goroutine that Close ends; without Redis
+// there is none.
 func Open(opt Options) *Feed {
 	if opt.Set == nil {
 		opt.Set = NewSet()
@@ -92,6 +94,10 @@ func Open(opt Options) *Feed {
 	f.Keep(opt.TTL)
 	if !f.Shared() {
 		opt.Logger.Info("revocations hold in this process alone, until it ends; with --redis-url all runners share them")
+		f.markReady()
+		close(f.done)
+		f.watch()
+		return f
 	}
 	go f.run(ctx)
 	return f
@@ -100,6 +106,7 @@ func Open(opt Options) *Feed {
 // Close ends the feed, and closes its Redis. What it heard stays in its set.
 func (f *Feed) Close() {
 	f.stop()
+	f.alone.close()
 	if f.Shared() {
 		_ = f.opt.Redis.Close() // nothing is lost
 	}
@@ -205,6 +212,7 @@ func (f *Feed) revoke(ctx context.Context, r Revocation, until time.Time) (Entry
 	if err != nil {
 		return Entry{}, err
 	}
+	f.watch()
 	if err := f.publish(ctx, e); err != nil {
 		f.again.Store(now.UnixMilli())
 		return e, err

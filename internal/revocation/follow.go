@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -35,11 +36,6 @@ var errAgain = errors.New("the feed is read from its beginning again")
 // run reads the feed until ctx ends, and begins anew after failures.
 func (f *Feed) run(ctx context.Context) {
 	defer close(f.done)
-	if !f.Shared() {
-		f.markReady()
-		f.forgetUntil(ctx)
-		return
-	}
 	late := time.AfterFunc(readyWithin, f.markReady)
 	defer late.Stop()
 	for pause := retryFirst; ; {
@@ -68,17 +64,36 @@ func (f *Feed) run(ctx context.Context) {
 
 func (f *Feed) markReady() { f.once.Do(func() { close(f.ready) }) }
 
-// forgetUntil is the upkeep of a feed that is not shared.
-func (f *Feed) forgetUntil(ctx context.Context) {
-	tick := time.NewTicker(upkeepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			f.set.forget(f.opt.Now())
-		}
+// upkeepAlone is the upkeep of a feed that is not shared: a timer, and only
+// where there is something to forget.
+type upkeepAlone struct {
+	mu     sync.Mutex
+	timer  *time.Timer // nil is none
+	closed bool
+}
+
+// watch makes sure that what ends is forgotten.
+func (f *Feed) watch() {
+	f.alone.mu.Lock()
+	defer f.alone.mu.Unlock()
+	if f.Shared() || f.alone.closed || f.alone.timer != nil || f.set.total.Load() == 0 {
+		return
+	}
+	f.alone.timer = time.AfterFunc(upkeepEvery, func() {
+		f.set.forget(f.opt.Now())
+		f.alone.mu.Lock()
+		f.alone.timer = nil
+		f.alone.mu.Unlock()
+		f.watch()
+	})
+}
+
+func (u *upkeepAlone) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.closed = true
+	if u.timer != nil {
+		u.timer.Stop()
 	}
 }
 

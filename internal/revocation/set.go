@@ -26,12 +26,14 @@ const numShards = 1 << 14
 type Set struct {
 	// version changes after an entry was added: what was looked up before has to
 	// be looked up again.
-	version atomic.Uint64
-	live    [numKinds]atomic.Int64
-	total   atomic.Int64 // with those that were taken back
-	span    atomic.Int64 // the longest that an entry is kept, in ms
-	max     int64
-	shards  [numShards]shard
+	version  atomic.Uint64
+	live     [numKinds]atomic.Int64
+	total    atomic.Int64 // with those that were taken back
+	span     atomic.Int64 // the longest that an entry is kept, in ms
+	max      int64
+	shards   [numShards]shard
+	filters  filters
+	renewing sync.Mutex
 
 	names issuers
 }
@@ -80,6 +82,11 @@ type Token struct {
 	MissingIssuedAt   bool    // there is none: any entry by time revokes it
 }
 
+// Size is how much text a token has, in bytes.
+func (t *Token) Size() int {
+	return len(t.Issuer) + len(t.Subject) + len(t.SID) + len(t.JTI) + len(t.AuthorizedParty) + len(t.ClientID)
+}
+
 // RevokedToken reports whether a token was revoked. It does no I/O, and takes no
 // lock.
 func (s *Set) RevokedToken(t *Token) bool {
@@ -103,6 +110,9 @@ func (s *Set) revoked(issuer string, kind Kind, value string, began float64) boo
 		return false
 	}
 	id := IDOf(issuer, kind, value)
+	if f := s.filters.current.Load(); f == nil || !f.mayHold(id) {
+		return false
+	}
 	entries := s.shardOf(id).entries.Load()
 	if entries == nil {
 		return false
@@ -155,6 +165,7 @@ func (s *Set) apply(e Entry, now time.Time) error {
 	s.count(e.Kind, was.live, is.live)
 	raise(&s.span, e.Until.UnixMilli()-e.Added.UnixMilli())
 	if is.live {
+		s.filters.add(e.ID)
 		s.version.Add(1)
 	}
 	return nil
@@ -225,7 +236,9 @@ func (st state) latest() int64 { return max(st.added, st.takenBack) }
 
 // forget drops what is kept no longer.
 func (s *Set) forget(now time.Time) {
-	end := now.UnixMilli()
+	s.renewing.Lock()
+	defer s.renewing.Unlock()
+	end, forgotten := now.UnixMilli(), false
 	for i := range s.shards {
 		h := &s.shards[i]
 		if !h.holdsEnded(end) {
@@ -240,9 +253,13 @@ func (s *Set) forget(now time.Time) {
 			}
 			s.count(st.kind, st.live, false)
 			s.total.Add(-1)
+			forgotten = true
 		}
 		h.entries.Store(&kept)
 		h.mu.Unlock()
+	}
+	if forgotten {
+		s.renew()
 	}
 }
 

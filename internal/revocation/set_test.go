@@ -132,31 +132,36 @@ func TestWhatEndsASession(t *testing.T) {
 	}{
 		{
 			"its own ID, a copy too", func(ctx context.Context, f *revocation.Feed) error { return f.RevokeSession(ctx, iss, s) },
-			[]*session.Session{s, &copied}, []*session.Session{later, sameMoment},
+			[]*session.Session{s, &copied},
+			[]*session.Session{later, sameMoment},
 		},
 		{
 			"its sid", func(ctx context.Context, f *revocation.Feed) error {
 				return f.RevokeLogin(ctx, iss, "s1", "alice", clock)
 			},
-			[]*session.Session{s}, []*session.Session{later, sameMoment},
+			[]*session.Session{s},
+			[]*session.Session{later, sameMoment},
 		},
 		{
 			"its sid, begun after", func(ctx context.Context, f *revocation.Feed) error {
 				return f.RevokeLogin(ctx, iss, "s2", "", clock)
 			},
-			[]*session.Session{later}, []*session.Session{s},
+			[]*session.Session{later},
+			[]*session.Session{s},
 		},
 		{
 			"its subject", func(ctx context.Context, f *revocation.Feed) error {
 				return f.RevokeLogin(ctx, iss, "", "alice", clock)
 			},
-			[]*session.Session{s, sameMoment}, []*session.Session{later},
+			[]*session.Session{s, sameMoment},
+			[]*session.Session{later},
 		},
 		{
 			"its subject at another issuer", func(ctx context.Context, f *revocation.Feed) error {
 				return f.RevokeLogin(ctx, "https://other.example/", "", "alice", clock)
 			},
-			nil, []*session.Session{s, later, sameMoment},
+			nil,
+			[]*session.Session{s, later, sameMoment},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

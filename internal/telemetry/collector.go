@@ -17,6 +17,10 @@ var (
 	cacheEvictions = describe("cache_evictions_total", "What was forgotten for want of room.", "cache")
 	cacheEntries   = describe("cache_entries", "What is remembered.", "cache")
 	cacheSize      = describe("cache_size_bytes", "About how much memory that takes.", "cache")
+	revocations    = describe("revocations", "Tokens, sessions, subjects and clients that are revoked.")
+	revocationUp   = describe("revocation_feed_up", "1 when new revocations could be heard of in the last 10 s.")
+	revokedTotal   = describe("revoked_total", "Requests refused since their token was revoked.")
+	revocationLost = describe("revocations_lost_total", "Revocations of other runners that could not be kept.")
 	providerReady  = describe("provider_ready", "1 when an issuer's usable keys are at hand.", "issuer")
 	providerKeys   = describe("provider_key_info", "1 for every usable key of an issuer.", "issuer", "kid")
 	providerSkip   = describe("provider_keys_skipped", "Keys of an issuer's set that are not used.", "issuer")
@@ -31,6 +35,7 @@ type collector struct{ s Sources }
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		decisions, reported, cacheRequests, cacheEvictions,
+		revocations, revocationUp, revokedTotal, revocationLost,
 		cacheEntries, cacheSize, providerReady, providerKeys, providerSkip, providerFetch, providerFail, providerNext,
 	} {
 		out <- d
@@ -56,6 +61,15 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		gauge(cacheEntries, float64(m.Entries), m.Kind)
 		gauge(cacheSize, float64(m.SizeBytes), m.Kind)
 	}
+	r := c.s.Revocations()
+	gauge(revocations, float64(r.Entries))
+	up := 0.0
+	if r.Up {
+		up = 1
+	}
+	gauge(revocationUp, up)
+	count(revokedTotal, r.Refused)
+	count(revocationLost, r.Lost)
 	collectRunner(c.s, gauge, count)
 	for _, p := range unique(c.s.Providers()) {
 		ready := 0.0

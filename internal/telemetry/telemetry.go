@@ -48,6 +48,14 @@ type Runner struct {
 	ConnectionsRefused, ConfigurationEvictions, TokenNotFound, TokenCollisions, Panics, FrameErrors uint64
 }
 
+// Revocations are what was revoked before its time.
+type Revocations struct {
+	Entries int
+	Up      bool   // new ones could be heard of in the last 10 s
+	Refused uint64 // tokens
+	Lost    uint64 // entries that could not be kept
+}
+
 // Build names the binary.
 type Build struct{ Version, Commit string }
 
@@ -59,6 +67,7 @@ type Sources struct {
 	Caches          func() []Cache
 	Runner          func() Runner
 	LogLinesDropped func() uint64
+	Revocations     func() Revocations
 	// Serving is nil as long as the runner serves on its socket, and the
 	// socket's path is its own.
 	Serving func() error

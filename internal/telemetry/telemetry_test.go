@@ -21,6 +21,9 @@ func sources(serving error, providers ...telemetry.Provider) telemetry.Sources {
 		},
 		Providers: func() []telemetry.Provider { return providers },
 		Reported:  func() uint64 { return 5 },
+		Revocations: func() telemetry.Revocations {
+			return telemetry.Revocations{Entries: 31, Up: true, Refused: 32, Lost: 33}
+		},
 		Caches: func() []telemetry.Cache {
 			return []telemetry.Cache{{Kind: "token", Hits: 11, Misses: 12, Evictions: 13, Entries: 14, SizeBytes: 15}}
 		},

@@ -62,6 +62,9 @@ func (t *Times) Check(now time.Time, leeway, maxAge time.Duration) error {
 	return nil
 }
 
+// IssuedAt is iat in seconds since 1970, where it is there.
+func (t *Times) IssuedAt() (seconds float64, there bool) { return t.iat, t.hasIat }
+
 var (
 	errNoExp = malformed("exp is missing")
 	errNoIat = malformed("iat is missing")

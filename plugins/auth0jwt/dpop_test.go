@@ -23,6 +23,7 @@ func TestDecisionsCountAReasonWhateverItsStatus(t *testing.T) {
 	p := auth0jwt.New(auth0jwt.Options{
 		Logger: slog.New(slog.DiscardHandler), Transport: offline{}, RedisURL: "a memory that is away",
 	})
+	defer p.Close()
 	c := parse(t, p, conf(`,"dpop":"require"`))
 	bound, proof := boundToken()
 	for _, sent := range []struct {

@@ -20,6 +20,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/redis"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
 )
 
 // Name is the plugin's name in ext-plugin-pre-req and ext-plugin-post-req.
@@ -47,10 +48,16 @@ type Options struct {
 	// [DefaultCacheSize], less than 0 remembers nothing.
 	CacheSize int64
 	// RedisURL names the Redis that several gateways share, for DPoP proofs that
-	// were used; "" is this process's own memory. A server, Sentinels and a
+	// were used and for revocations; "" is this process's own memory. A server, Sentinels and a
 	// cluster have the forms that the reference tells of. A URL that is none
 	// denies DPoP requests.
 	RedisURL string
+	// RevocationsTTL is how long revocations are kept at least, longer than the
+	// longest token; 0 is 24 h.
+	RevocationsTTL time.Duration
+	// RevocationsStrict denies requests while the process could not hear of new
+	// revocations for over 10 s.
+	RevocationsStrict bool
 	// SecretsDir is the absolute path of the directory that the files of
 	// secrets have to be below; "" is any file. It does not limit references to
 	// the environment.
@@ -72,8 +79,10 @@ type Plugin struct {
 	plugin.DefaultPlugin
 
 	gate atomic.Pointer[gate.Gate]
-	// memory outlives the settings: a proof that was used stays used.
+	// memory and revoked outlive the settings: a proof that was used stays used,
+	// and what was revoked stays revoked.
 	memory  *replay.Memory
+	revoked *revocation.Set
 	records *gate.Records // so do the counts
 }
 
@@ -85,7 +94,7 @@ var (
 
 // New makes the plugin.
 func New(opt Options) *Plugin {
-	p := &Plugin{memory: replay.NewMemory(), records: gate.NewRecords()}
+	p := &Plugin{memory: replay.NewMemory(), revoked: revocation.NewSet(), records: gate.NewRecords()}
 	p.Configure(opt)
 	return p
 }
@@ -108,6 +117,10 @@ func (p *Plugin) Configure(opt Options) {
 			g.Redis = redis.Unavailable(err)
 		}
 	}
+	g.RevocationsStrict = opt.RevocationsStrict
+	g.Revocations = revocation.Open(revocation.Options{
+		Redis: g.Redis, Set: p.revoked, TTL: opt.RevocationsTTL, Logger: opt.Logger,
+	})
 	previous := p.gate.Swap(gate.New(g))
 	if previous != nil {
 		previous.Close()
