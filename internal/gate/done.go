@@ -17,9 +17,9 @@ type Decided struct {
 	// Reason is "forwarded", or why not; Status is that of the refusal, or 0.
 	Reason string
 	Status int
-	// Traceparent and Tracestate are the client's, as they came (W3C Trace
-	// Context); "" where there is none.
-	Traceparent, Tracestate string
+	// Traceparent is the client's, as it came (W3C Trace Context); "" where there
+	// is none.
+	Traceparent string
 }
 
 // done makes the edits of a decision to forward, and records what came of it.
@@ -54,7 +54,7 @@ func (g *Gate) record(of *routeRecords, j *policy.Judgement, req Request, d poli
 	if g.opt.Trace != nil {
 		g.opt.Trace(Decided{
 			Begin: j.Now(), Took: took, Route: of.label, Reason: reason, Status: status,
-			Traceparent: header(req, "traceparent"), Tracestate: header(req, "tracestate"),
+			Traceparent: header(req, "traceparent"),
 		})
 	}
 }
