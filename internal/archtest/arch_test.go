@@ -16,7 +16,7 @@ const module = "github.com/apisix-auth0-jwt/apisix-auth0-jwt/"
 // layers are the product's packages from the top down; each may import only
 // what its own line names, and the official runner only where it says so.
 var layers = map[string][]string{
-	"cmd/go-runner":              {"plugins/auth0jwt", "internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/redis", "internal/refusal", "internal/revocation", "internal/runner", "internal/secret", "internal/strictjson", "internal/telemetry", officialRunner},
+	"cmd/go-runner":              {"internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/redis", "internal/refusal", "internal/revocation", "internal/runner", "internal/secret", "internal/strictjson", "internal/telemetry", "plugins/auth0jwt", officialRunner},
 	"cmd/playground":             {"internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
 	"plugins/auth0jwt/register":  {"plugins/auth0jwt", officialRunner},
 	"plugins/auth0jwt":           {"internal/config", "internal/gate", "internal/identity", "internal/inplace", "internal/redis", "internal/refusal", "internal/replay", "internal/revocation", "internal/session/store", officialRunner},

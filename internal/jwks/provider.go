@@ -44,6 +44,7 @@ type Provider struct {
 	begun    uint64  // fetches so far
 	failures int     // since the last success
 	failed   string  // kind of the last failure
+	warned   string  // what the log said last of a failure
 	due      time.Time
 	unknown  unknownKids
 }

@@ -65,6 +65,10 @@ func (w *walk) through(conf *config.Config, req policy.Request) string {
 			j.Variable(need.Variable, nil, nil)
 		case policy.NeedProof:
 			j.Proof(policy.NotSeen, nil)
+		case policy.NeedRevocation:
+			j.Revocation(policy.NotRevoked)
+		default:
+			panic("the policy asks for what this test does not have")
 		}
 	}
 }
