@@ -109,8 +109,13 @@ func sources(p *auth0jwt.Plugin, server *runner.Server, logs *telemetry.LogQueue
 	}
 }
 
-func sessionsOf(*auth0jwt.Plugin) telemetry.Sessions {
-	return telemetry.Sessions{Logins: []telemetry.Login{{Result: "completed"}}, StoreUp: true}
+func sessionsOf(p *auth0jwt.Plugin) telemetry.Sessions {
+	g := p.Gate()
+	s := telemetry.Sessions{Refreshed: g.SessionsRefreshed(), StoreUp: g.SessionStoreUp()}
+	for result, n := range g.Logins() {
+		s.Logins = append(s.Logins, telemetry.Login{Result: result, Count: n})
+	}
+	return s
 }
 
 func revocationsOf(p *auth0jwt.Plugin) telemetry.Revocations {

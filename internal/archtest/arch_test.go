@@ -19,7 +19,7 @@ var layers = map[string][]string{
 	"cmd/go-runner":              {"internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/redis", "internal/refusal", "internal/revocation", "internal/runner", "internal/secret", "internal/strictjson", "internal/telemetry", "plugins/auth0jwt", officialRunner},
 	"cmd/playground":             {"internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
 	"plugins/auth0jwt/register":  {"plugins/auth0jwt", officialRunner},
-	"plugins/auth0jwt":           {"internal/config", "internal/gate", "internal/identity", "internal/inplace", "internal/redis", "internal/refusal", "internal/replay", "internal/revocation", "internal/session/store", officialRunner},
+	"plugins/auth0jwt":           {"internal/config", "internal/fold", "internal/gate", "internal/identity", "internal/inplace", "internal/login", "internal/redis", "internal/refusal", "internal/replay", "internal/revocation", "internal/session/store", officialRunner},
 	"ci/official":                {"plugins/auth0jwt", officialRunner},
 	"internal/runner":            {"internal/a6", "internal/fold", "internal/inplace", officialRunner},
 	"internal/inplace":           {officialRunner},

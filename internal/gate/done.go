@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/login"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 )
@@ -23,39 +24,53 @@ type Decided struct {
 }
 
 // done makes the edits of a decision to forward, and records what came of it.
-func (g *Gate) done(r *Route, j *policy.Judgement, req Request, d policy.Decision) policy.Decision {
+func (g *Gate) done(r *Route, w *work, req Request, d policy.Decision) policy.Decision {
 	if edits, forward := d.Forward(); forward {
 		if err := req.Edit(edits); err != nil {
 			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: err.Error()})
 		}
 	}
-	g.record(g.records.record(r), j, req, d)
+	g.record(r, w, req, d)
 	return d
 }
 
 // record counts and times a decision, says in the log what an operator should
 // know, and hands it to who traces.
-func (g *Gate) record(of *routeRecords, j *policy.Judgement, req Request, d policy.Decision) {
+func (g *Gate) record(r *Route, w *work, req Request, d policy.Decision) {
+	of := g.records.record(r)
 	for _, i := range d.Reports() {
 		of.reports[min(i, maxRules-1)].Add(1)
 		g.logReport(of, i)
 	}
-	reason, status, outcome := string(Forwarded), 0, Forwarded
 	if _, forward := d.Forward(); forward {
 		of.forwarded.add(1)
-	} else {
-		refused := d.Refusal()
-		reason, status = refused.Kind.Reason(), refused.HTTPStatus()
-		outcome = outcomeOf(status)
-		of.refused[slot(refused.Kind)].Add(1)
-		g.logRefused(of, req, j, refused)
+		g.ended(of, req, w.Now(), string(Forwarded), 0)
+		return
 	}
-	took := g.observe(outcome, j.Now())
+	refused := d.Refusal()
+	of.refused[slot(refused.Kind)].Add(1)
+	g.logRefused(of, req, &w.Judgement, refused)
+	g.ended(of, req, w.Now(), refused.Kind.Reason(), refused.HTTPStatus())
+}
+
+// recordAnswer is record for an answer of login's.
+func (g *Gate) recordAnswer(r *Route, req Request, a login.Answer, begin time.Time) {
+	of := g.records.record(r)
+	for i, reason := range reasons {
+		if reason == a.Reason {
+			of.answers[i].Add(1)
+			g.logAnswer(of, req, a, &of.limits.answers[i])
+		}
+	}
+	g.ended(of, req, begin, a.Reason, a.Status)
+}
+
+// ended times what ends now, and hands it to who traces.
+func (g *Gate) ended(of *routeRecords, req Request, begin time.Time, reason string, status int) {
+	took := g.opt.Now().Sub(begin)
+	g.records.histogram(outcomeOf(status)).Observe(took)
 	if g.opt.Trace != nil {
-		g.opt.Trace(Decided{
-			Begin: j.Now(), Took: took, Route: of.label, Reason: reason, Status: status,
-			Traceparent: header(req, "traceparent"),
-		})
+		g.opt.Trace(Decided{Begin: begin, Took: took, Route: of.label, Reason: reason, Status: status, Traceparent: header(req, "traceparent")})
 	}
 }
 

@@ -9,10 +9,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/login"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 )
@@ -33,6 +35,7 @@ const (
 // one for its reports.
 type limits struct {
 	refused [numKinds]limit
+	answers [len(reasons)]limit
 	reports limit
 }
 
@@ -100,24 +103,51 @@ func (g *Gate) logRefused(of *routeRecords, req Request, j *policy.Judgement, re
 	if refused.Kind == refusal.Internal {
 		log.LogAttrs(ctx, slog.LevelError, "a request could not be checked and was denied", slog.String("route", of.label), slog.String("cause", cause))
 	}
-	attrs := make([]slog.Attr, 0, 14)
-	attrs = append(attrs, slog.String("route", of.label), slog.String("reason", reason), slog.Int("status", refused.HTTPStatus()))
-	if req != nil {
-		attrs = append(attrs, slog.String("method", req.Method()), slog.String("path", truncated(req.Path(), maxPathLogged)), slog.String("ip", req.IP()))
-		if id := requestID(req); id != "" {
-			attrs = append(attrs, slog.String("request_id", id))
-		}
-	}
+	attrs := requestAttrs(of, req, reason, refused.HTTPStatus())
 	if j != nil {
 		attrs = append(attrs, g.tokenAttrs(j)...)
 	}
+	log.LogAttrs(ctx, slog.LevelInfo, "refused", endAttrs(attrs, cause, leftOut)...)
+}
+
+// logAnswer writes the line of an answer of login's: a refusal, or for whoever
+// follows a login at the level debug.
+func (g *Gate) logAnswer(of *routeRecords, req Request, a login.Answer, limit *limit) {
+	level, msg, ctx := slog.LevelDebug, "answered by login", context.Background()
+	if a.Status >= http.StatusBadRequest {
+		level, msg = slog.LevelInfo, "refused"
+	}
+	if !g.opt.Logger.Enabled(ctx, level) {
+		return
+	}
+	if leftOut, ok := limit.take(g.opt.Now()); ok {
+		g.opt.Logger.LogAttrs(ctx, level, msg, endAttrs(requestAttrs(of, req, a.Reason, a.Status), a.Cause, leftOut)...)
+	}
+}
+
+// requestAttrs are what every line of a refusal begins with.
+func requestAttrs(of *routeRecords, req Request, reason string, status int) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 14)
+	attrs = append(attrs, slog.String("route", of.label), slog.String("reason", reason), slog.Int("status", status))
+	if req == nil {
+		return attrs
+	}
+	attrs = append(attrs, slog.String("method", req.Method()), slog.String("path", truncated(req.Path(), maxPathLogged)), slog.String("ip", req.IP()))
+	if id := requestID(req); id != "" {
+		attrs = append(attrs, slog.String("request_id", id))
+	}
+	return attrs
+}
+
+// endAttrs are what it ends with.
+func endAttrs(attrs []slog.Attr, cause string, leftOut uint64) []slog.Attr {
 	if cause != "" {
 		attrs = append(attrs, slog.String("cause", cause))
 	}
 	if leftOut > 0 {
 		attrs = append(attrs, slog.Uint64("left_out", leftOut))
 	}
-	log.LogAttrs(ctx, slog.LevelInfo, "refused", attrs...)
+	return attrs
 }
 
 // tokenAttrs are what the log says of a token: the configured issuer that it

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/latency"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
@@ -71,33 +70,35 @@ const (
 type Records struct {
 	inFlight striped
 	took     struct{ forwarded, refused, failed latency.Histogram }
-	unnamed  counted
+	logins   logins
+	unnamed  tallied
 	nobody   routeRecords // of a route that nobody compiled
 
 	mu     sync.Mutex // of the maps, when a configuration is read and when metrics are
-	names  map[string]*counted
+	names  map[string]*tallied
 	limits map[string]*limits
 	key    subjectKey
 }
 
 // NewRecords makes records with nothing in them.
 func NewRecords() *Records {
-	r := &Records{names: map[string]*counted{}, limits: map[string]*limits{}, key: newSubjectKey()}
-	r.nobody = routeRecords{counted: &r.unnamed, limits: &limits{}}
+	r := &Records{names: map[string]*tallied{}, limits: map[string]*limits{}, key: newSubjectKey()}
+	r.nobody = routeRecords{tallied: &r.unnamed, limits: &limits{}}
 	return r
 }
 
-// counted is what is counted for the routes of one name.
-type counted struct {
+// tallied is what is counted for the routes of one name.
+type tallied struct {
 	forwarded striped
-	refused   [numKinds]atomic.Uint64 // by refusal.Kind
-	reports   [maxRules]atomic.Uint64 // by rule
+	refused   [numKinds]atomic.Uint64     // by refusal.Kind
+	answers   [len(reasons)]atomic.Uint64 // of login's
+	reports   [maxRules]atomic.Uint64     // by rule
 }
 
 // routeRecords are where a route's decisions are counted, and what the log says
 // of it.
 type routeRecords struct {
-	*counted
+	*tallied
 	limits *limits
 	label  string // in the log: the configuration's name, or APISIX's key
 }
@@ -108,11 +109,11 @@ func (r *Records) of(name, key string) *routeRecords {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	of := &routeRecords{label: labelOf(name, key)}
-	if of.counted = r.names[name]; of.counted == nil {
-		of.counted = &r.unnamed
+	if of.tallied = r.names[name]; of.tallied == nil {
+		of.tallied = &r.unnamed
 		if name != "" && len(r.names) < maxNames {
-			of.counted = &counted{}
-			r.names[name] = of.counted
+			of.tallied = &tallied{}
+			r.names[name] = of.tallied
 		}
 	}
 	if of.limits = r.limits[of.label]; of.limits == nil {
@@ -159,7 +160,7 @@ type RuleCount struct {
 }
 
 // each calls f for the routes without a name, and for each name.
-func (r *Records) each(f func(name string, c *counted)) {
+func (r *Records) each(f func(name string, c *tallied)) {
 	f("", &r.unnamed)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -171,11 +172,14 @@ func (r *Records) each(f func(name string, c *counted)) {
 // Decisions counts the decisions so far. Reasons that no request of a named route
 // has met are left out.
 func (r *Records) Decisions() (all []Count) {
-	r.each(func(name string, c *counted) {
+	r.each(func(name string, c *tallied) {
 		all = append(all, Count{name, string(Forwarded), uint64(c.forwarded.sum())})
 		byReason := map[string]uint64{} // two kinds may share theirs
 		for _, kind := range refusal.Kinds() {
 			byReason[kind.Reason()] += c.refused[slot(kind)].Load()
+		}
+		for i, reason := range reasons {
+			byReason[reason] += c.answers[i].Load()
 		}
 		for reason, n := range byReason {
 			if name == "" || n > 0 {
@@ -188,7 +192,7 @@ func (r *Records) Decisions() (all []Count) {
 
 // Reports counts the rules with report_only that would have denied a request.
 func (r *Records) Reports() (all []RuleCount) {
-	r.each(func(name string, c *counted) {
+	r.each(func(name string, c *tallied) {
 		for i := range c.reports {
 			if n := c.reports[i].Load(); n > 0 {
 				all = append(all, RuleCount{name, i, n})
@@ -205,18 +209,15 @@ func (r *Records) Durations() map[Outcome]latency.Snapshot {
 	}
 }
 
+// outcomeOf is that of an answer; 0 is that the request is forwarded.
 func outcomeOf(status int) Outcome {
-	if status >= 500 {
+	switch {
+	case status == 0:
+		return Forwarded
+	case status >= 500:
 		return Failed
 	}
 	return Refused
-}
-
-// observe times a decision that ends now.
-func (g *Gate) observe(o Outcome, begin time.Time) time.Duration {
-	took := g.opt.Now().Sub(begin)
-	g.records.histogram(o).Observe(took)
-	return took
 }
 
 // Records are what was counted and timed.

@@ -67,7 +67,7 @@ func TestTheLogHoldsNoTokenSecretOrClaim(t *testing.T) {
 			for range 2 {
 				d, decided := r.Known(route, req)
 				if !decided {
-					d = r.Decide(route, req)
+					d = r.Decide(route, req).Decision
 				}
 				seen[reason(d)] = true
 			}
