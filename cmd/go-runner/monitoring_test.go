@@ -152,8 +152,10 @@ func TestPromtoolTakesRulesAndQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"check", "rules", written}, {"check", "rules", monitoring + "rules.yml"},
-		{"test", "rules", monitoring + "rules_test.yml"}, {"check", "config", monitoring + "prometheus.yml"},
+		{"check", "rules", written},
+		{"check", "rules", monitoring + "rules.yml"},
+		{"test", "rules", monitoring + "rules_test.yml"},
+		{"check", "config", monitoring + "prometheus.yml"},
 	} {
 		if out, err := exec.Command(promtool, args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
