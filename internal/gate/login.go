@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
@@ -27,6 +28,7 @@ type work struct {
 	asked      bool             // for it, and session is the answer
 	setCookies []string
 	failure    error // of the session
+	stays      bool  // the browser has just logged in and is not sent to do it again
 }
 
 // release lets go of the request.
@@ -122,6 +124,7 @@ func (g *Gate) session(r *Route, req Request, w *work) policy.SessionEvidence {
 
 // withLogin decides a request of a route with login.
 func (g *Gate) withLogin(r *Route, req Request, w *work) Verdict {
+	g.awaitRevocations(req)
 	now := g.opt.Now()
 	if req.HeadersShown() < policy.MaxHeadersShown && r.flow.OwnBytes(req.PathBytes()) {
 		a := r.flow.Serve(req.Context(), req, now)
@@ -133,14 +136,13 @@ func (g *Gate) withLogin(r *Route, req Request, w *work) Verdict {
 	d := g.judge(r, req, w, now)
 	if s := w.session; s != nil && notGood(d) {
 		first := d
-		if d = g.renew(r, req, w, now); d.Refusal().Kind == refusal.MissingToken && age(s, now) < justBegun && mayLogIn(r, req) {
-			d = first
+		d = g.renew(r, req, w, now)
+		if d.Refusal().Kind == refusal.MissingToken && now.Sub(s.Begun) < justBegun && mayLogIn(r, req) {
+			d, w.stays = first, true
 		}
 	}
 	return g.reply(r, req, w, d, now)
 }
-
-func age(s *session.Session, now time.Time) time.Duration { return now.Sub(s.Begun) }
 
 // notGood reports whether a decision says that the token of the request's
 // session is not good, which is not that it may not.
@@ -149,7 +151,7 @@ func notGood(d policy.Decision) bool {
 		return false
 	}
 	kind := d.Refusal().Kind
-	return kind == refusal.MissingToken || d.OfSession() && kind.Status() == 401 && kind != refusal.StepUpRequired
+	return kind == refusal.MissingToken || d.OfSession() && kind.Status() == http.StatusUnauthorized && kind != refusal.StepUpRequired
 }
 
 // renew judges anew with what the issuer gives for a session whose token is not
@@ -191,8 +193,11 @@ func (g *Gate) reply(r *Route, req Request, w *work, d policy.Decision, now time
 	}
 	refused := d.Refusal()
 	a := r.Answer(refused)
-	if ofSession := d.OfSession() || refused.Kind == refusal.CrossSiteRequest; ofSession && login.AcceptsHTML(req) {
+	if ofSession := d.OfSession() || w.stays; ofSession && login.AcceptsHTML(req) {
 		page := refused.Page()
+		if refused.Kind == refusal.StepUpRequired { // the login that was asked for came back without it
+			a.Status, page.Title = http.StatusForbidden, http.StatusText(http.StatusForbidden)
+		}
 		a = login.AsPage(a, page.Title, page.Description)
 	}
 	g.record(r, w, req, d)
@@ -208,7 +213,7 @@ func (g *Gate) loginInstead(r *Route, req Request, w *work, d policy.Decision, n
 	switch refused := d.Refusal(); {
 	case w.failure != nil:
 		return r.flow.Failure(req, w.failure), true
-	case refused.Kind == refusal.MissingToken && mayLogIn(r, req):
+	case refused.Kind == refusal.MissingToken && mayLogIn(r, req) && !w.stays:
 		return r.flow.Redirect(req.Context(), req, rawURI(req), now), true
 	case refused.Kind == refusal.StepUpRequired && d.OfSession() && login.Navigation(req):
 		ask := login.StepUp{ACRValues: refused.ACRValues, MaxAge: refused.MaxAge}

@@ -15,14 +15,7 @@ func (g *Gate) Revocations() *revocation.Feed { return g.opt.Revocations }
 // what was. It waits only where the process has just started.
 func (g *Gate) revocation(req Request, w *work) (policy.Revocation, uint64) {
 	feed := g.opt.Revocations
-	select {
-	case <-feed.Ready():
-	default:
-		select {
-		case <-feed.Ready():
-		case <-req.Context().Done():
-		}
-	}
+	g.awaitRevocations(req)
 	if g.opt.RevocationsStrict && !feed.Up(g.opt.Now()) {
 		return policy.RevocationNotKnown, 0
 	}
@@ -34,6 +27,18 @@ func (g *Gate) revocation(req Request, w *work) (policy.Revocation, uint64) {
 		}
 	}
 	return policy.NotRevoked, version
+}
+
+// awaitRevocations waits until what was revoked before the start is known.
+func (g *Gate) awaitRevocations(req Request) {
+	select {
+	case <-g.opt.Revocations.Ready():
+	default:
+		select {
+		case <-g.opt.Revocations.Ready():
+		case <-req.Context().Done():
+		}
+	}
 }
 
 // stillNotRevoked reports whether a token of which a decision is remembered was

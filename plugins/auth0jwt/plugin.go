@@ -75,6 +75,8 @@ type Options struct {
 	LogSubjects bool
 	// Trace is called with every decision; nil is none. It must not wait.
 	Trace func(gate.Decided)
+
+	now func() time.Time // nil is time.Now
 }
 
 // Plugin is the plugin auth0-jwt. Its methods may be called at any time by any
@@ -112,7 +114,7 @@ func (p *Plugin) Configure(opt Options) {
 	g := gate.Options{
 		Config:   config.Options{AllowInsecure: opt.AllowInsecure, AllowNetworks: opt.AllowNetworks, SecretsDir: opt.SecretsDir, Redis: opt.RedisURL != ""},
 		MaxStale: opt.MaxStale, Transport: opt.Transport, RootCAs: opt.RootCAs,
-		Cache: cacheOf(opt.CacheSize), Replay: p.memory, Sessions: p.sessions, Logger: opt.Logger,
+		Cache: cacheOf(opt.CacheSize), Replay: p.memory, Sessions: p.sessions, Now: opt.now, Logger: opt.Logger,
 		Records: p.records, Trace: opt.Trace,
 	}
 	if opt.LogSubjects {
