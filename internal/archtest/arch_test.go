@@ -52,6 +52,7 @@ var layers = map[string][]string{
 	"internal/telemetry":         {"internal/latency"},
 	"internal/a6":                {},
 	"internal/archtest":          {},
+	"internal/browsertest":       {},
 	"internal/testkit/certified": {},
 	"internal/testkit/forge":     {},
 	"internal/testkit/gateway":   {"internal/a6"},

@@ -154,6 +154,9 @@ func TestTheWayBack(t *testing.T) {
 		{"a session that does not fit", false, func(r *rig, _ *browser, _ params) {
 			r.sessions.saveErr = fmt.Errorf("%w: 5,000 bytes", login.ErrTooLarge)
 		}, 500, login.ReasonFailed, "", noCookies},
+		{"a token that no session could hold", false, func(r *rig, _ *browser, _ params) {
+			r.issuer.exchange = fmt.Errorf("%w: its id_token", login.ErrTooLarge)
+		}, 500, login.ReasonFailed, "", noCookies},
 		{"the session's store is away", false, func(r *rig, _ *browser, _ params) { r.sessions.saveErr = errors.New("away") }, 503, login.ReasonUnavailable, "", noCookies},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

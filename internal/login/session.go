@@ -106,12 +106,17 @@ func (f *Flow) Failure(req Request, err error) Answer {
 }
 
 func (f *Flow) tooLarge(req Request) Answer {
-	return f.answer(req, page{
+	p := page{
 		status: http.StatusInternalServerError, reason: ReasonFailed, code: "server_error",
 		title: "The session is too large",
 		text:  "Your session does not fit into this application's cookies. Its operator can make room with session.store: redis.",
 		cause: "the session does not fit its cookies; session.store: redis has room",
-	})
+	}
+	if f.o.Login.Session.Redis { // which only a token that is too long does not fit
+		p.text = "The login service says more about you than this application can read."
+		p.cause = "a token of the issuer's is longer than 16 KiB"
+	}
+	return f.answer(req, p)
 }
 
 // open is Session without anything that changes it.
