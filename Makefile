@@ -20,7 +20,8 @@ COMPOSE_ANY_KEY = ADMIN_KEY=$${ADMIN_KEY:-unused} AUTH0_APP_SECRET=$${AUTH0_APP_
 	SESSION_SECRET=$${SESSION_SECRET:-unused} $(COMPOSE)
 # The admin key is in the environment, or in .env, where make up puts it.
 ADMIN_KEY_NOW = $${ADMIN_KEY:-$$(sed -n 's/^ADMIN_KEY=//p' .env 2>/dev/null | tail -n 1)}
-# make up PROFILE=cmd adds the APISIX that starts the runner itself.
+# make up PROFILE=cmd adds the APISIX that starts the runner itself, and
+# PROFILE=monitoring Prometheus and Grafana.
 PROFILE   ?=
 UP         = $(COMPOSE)$(if $(PROFILE), --profile $(PROFILE))
 # Compose v1 has no --wait: there, bin/playground demo alone does the waiting.
@@ -47,15 +48,15 @@ run: build bin/playground ## the main job on this machine, with a double of APIS
 bin/playground:
 	$(GO) build -o bin/playground ./cmd/playground
 
-up: compose-there image demo-secrets bin/playground ## the same with the real APISIX and etcd in containers: make up [PROFILE=cmd] [ARGS=--once]
+up: compose-there image demo-secrets bin/playground ## the same with the real APISIX and etcd in containers: make up [PROFILE=cmd|monitoring] [ARGS=--once]
 	@# APISIX reads its config.yaml as user 636, whatever the umask of the clone was.
-	@chmod a+r apisix-conf/*/config.yaml
+	@chmod -R a+rX apisix-conf
 	@$(UP) up -d $(WAIT) && bin/playground demo $(PORTS) $(ARGS) || { \
 	  echo; $(UP) ps; \
 	  echo "make up failed. Read: $(UP) logs $(APISIX) runner"; exit 1; }
 
 down: compose-there ## end what make up started
-	$(COMPOSE_ANY_KEY) --profile cmd down -v
+	$(COMPOSE_ANY_KEY) --profile cmd --profile monitoring down -v
 
 .PHONY: compose-there
 compose-there:
@@ -99,9 +100,10 @@ test: check unit compose-config ## everything CI runs
 	$(MAKE) browser
 	$(MAKE) run ARGS=--once
 
-compose-config: ## docker-compose.yml is clean, in both profiles
+compose-config: ## docker-compose.yml is clean, in every profile
 	@if [ -n "$(COMPOSE)" ]; then \
 	  $(COMPOSE_ANY_KEY) config -q && $(COMPOSE_ANY_KEY) --profile cmd config -q && \
+	  $(COMPOSE_ANY_KEY) --profile monitoring config -q && \
 	  echo "docker-compose.yml is clean ($(COMPOSE))"; \
 	else echo "docker-compose.yml was not checked: $(NO_COMPOSE)"; $(if $(CI),exit 1,true); fi
 

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,8 +12,12 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	decisions      = describe("decisions_total", "Requests by outcome: forwarded, or the reason of the refusal.", "reason")
-	reported       = describe("rule_reports_total", "Rules with report_only that would have denied a request.")
+	decisions      = describe("decisions_total", "Requests by the name of their route and by outcome: forwarded, or the reason of the refusal.", "route", "reason")
+	took           = describe("decision_duration_seconds", "How long decisions took: forwarded, refused (3xx and 4xx) and failed (5xx).", "outcome")
+	reported       = describe("rule_reports_total", "Rules with report_only that would have denied a request.", "route", "rule")
+	loginsTotal    = describe("logins_total", "Logins that came back from the issuer, by what came of them.", "result")
+	refreshed      = describe("sessions_refreshed_total", "Sessions that got new tokens from the issuer.")
+	storeUp        = describe("session_store_up", "1 when the store of sessions answered when it was last asked, or when there is none to ask.")
 	cacheRequests  = describe("cache_requests_total", "Look-ups of verified tokens and of decisions.", "cache", "result")
 	cacheEvictions = describe("cache_evictions_total", "What was forgotten for want of room.", "cache")
 	cacheEntries   = describe("cache_entries", "What is remembered.", "cache")
@@ -21,9 +26,6 @@ var (
 	revocationUp   = describe("revocation_feed_up", "1 when new revocations could be heard of in the last 10 s.")
 	revokedTotal   = describe("revoked_total", "Requests refused since their token was revoked.")
 	revocationLost = describe("revocations_lost_total", "Revocations of other runners that could not be kept.")
-	loginsTotal    = describe("logins_total", "Logins that came back from the issuer, by what came of them.", "result")
-	refreshedTotal = describe("sessions_refreshed_total", "Sessions that the issuer gave new tokens for.")
-	sessionStoreUp = describe("session_store_up", "1 when the store of sessions answered when it was last asked.")
 	providerReady  = describe("provider_ready", "1 when an issuer's usable keys are at hand.", "issuer")
 	providerKeys   = describe("provider_key_info", "1 for every usable key of an issuer.", "issuer", "kid")
 	providerSkip   = describe("provider_keys_skipped", "Keys of an issuer's set that are not used.", "issuer")
@@ -37,8 +39,8 @@ type collector struct{ s Sources }
 
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		decisions, reported, cacheRequests, cacheEvictions,
-		revocations, revocationUp, revokedTotal, revocationLost, loginsTotal, refreshedTotal, sessionStoreUp,
+		decisions, took, reported, loginsTotal, refreshed, storeUp, cacheRequests, cacheEvictions,
+		revocations, revocationUp, revokedTotal, revocationLost,
 		cacheEntries, cacheSize, providerReady, providerKeys, providerSkip, providerFetch, providerFail, providerNext,
 	} {
 		out <- d
@@ -54,9 +56,20 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	for _, d := range c.s.Decisions() {
-		count(decisions, d.Count, d.Reason)
+		count(decisions, d.Count, d.Route, d.Reason)
 	}
-	count(reported, c.s.Reported())
+	for _, d := range c.s.Durations() {
+		out <- newHistogram(took, d.Snapshot, d.Outcome)
+	}
+	for _, r := range c.s.Reports() {
+		count(reported, r.Count, r.Route, strconv.Itoa(r.Rule))
+	}
+	sessions := c.s.Sessions()
+	for _, l := range sessions.Logins {
+		count(loginsTotal, l.Count, l.Result)
+	}
+	count(refreshed, sessions.Refreshed)
+	gauge(storeUp, oneIf(sessions.StoreUp))
 	for _, m := range c.s.Caches() {
 		count(cacheRequests, m.Hits, m.Kind, "hit")
 		count(cacheRequests, m.Misses, m.Kind, "miss")
@@ -69,12 +82,6 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(revocationUp, oneIf(r.Up))
 	count(revokedTotal, r.Refused)
 	count(revocationLost, r.Lost)
-	s := c.s.Sessions()
-	for result, n := range s.Logins {
-		count(loginsTotal, n, result)
-	}
-	count(refreshedTotal, s.Refreshed)
-	gauge(sessionStoreUp, oneIf(s.StoreUp))
 	collectRunner(c.s, gauge, count)
 	for _, p := range unique(c.s.Providers()) {
 		gauge(providerReady, oneIf(p.Ready), p.Issuer)
@@ -109,13 +116,6 @@ func unique(all []Provider) []Provider {
 		}
 	}
 	return kept
-}
-
-func oneIf(up bool) float64 {
-	if up {
-		return 1
-	}
-	return 0
 }
 
 func seconds(t time.Time) float64 {
