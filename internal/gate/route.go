@@ -30,6 +30,7 @@ type Route struct {
 	issuers   []issuer // in the configuration's order
 	number    uint64   // no two routes have the same, so that none finds another's decisions
 	remembers bool
+	metadata  *metadata // nil is none
 }
 
 type issuer struct {
@@ -109,10 +110,13 @@ func (g *Gate) Route(conf *config.Config, keysOf KeysOf) (*Route, error) {
 	}
 	r := &Route{policy: policy.Compile(conf), number: lastRoute.Add(1)}
 	r.remembers = r.policy.Remembers()
+	var err error
+	if r.metadata, err = metadataOf(conf); err != nil {
+		return nil, err
+	}
 	for n, i := range conf.Issuers {
 		own := issuer{secrets: i.Secrets}
 		if len(i.Secrets) == 0 {
-			var err error
 			if own.keys, err = keysOf(i); err != nil {
 				return nil, fmt.Errorf("issuer %d: %w", n, err)
 			}

@@ -162,6 +162,10 @@ func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Reques
 	if framed, ok := v.(*frameView); ok {
 		defer framed.release()
 	}
+	if metadata, asked := route.Metadata(v); asked {
+		answer(w, metadata)
+		return
+	}
 	decision := p.gate.Load().Decide(route, v)
 	if _, forward := decision.Forward(); !forward {
 		answer(w, route.Answer(decision.Refusal()))
@@ -177,6 +181,10 @@ func (p *Plugin) FilterNow(conf any, w http.ResponseWriter, r inplace.View) (don
 	route, _ := conf.(*gate.Route)
 	v := frameViewOf(r, n)
 	defer v.release()
+	if metadata, asked := route.Metadata(v); asked {
+		answer(w, metadata)
+		return true
+	}
 	decision, decided := p.gate.Load().Known(route, v)
 	if !decided {
 		return false
