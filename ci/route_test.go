@@ -73,8 +73,7 @@ func newRoute(t testing.TB, p policy) route {
 
 func newRouteOf(t testing.TB, spec routeSpec) route {
 	t.Helper()
-	id := "e2e-" + suiteID + "-" + strconv.FormatInt(lastRoute.Add(1), 10)
-	r := route{id: id, prefix: "/e2e/" + id}
+	r := freshRoute()
 	r.put(t, spec)
 	t.Cleanup(func() { r.admin(t, http.MethodDelete, nil) })
 	// Every worker learns of a route by itself, so one answer proves nothing.
@@ -86,6 +85,12 @@ func newRouteOf(t testing.TB, spec routeSpec) route {
 		return nil
 	}, request{})
 	return r
+}
+
+// freshRoute is one that is not in force yet.
+func freshRoute() route {
+	id := "e2e-" + suiteID + "-" + strconv.FormatInt(lastRoute.Add(1), 10)
+	return route{id: id, prefix: "/e2e/" + id}
 }
 
 // await sends a request until several answers in a row are as wanted.
