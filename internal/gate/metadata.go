@@ -56,7 +56,7 @@ func (r *Route) Metadata(req Request) (a refusal.Answer, asked bool) {
 	method := req.Method()
 	switch {
 	case method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions,
-		req.Path() != r.metadata.path, req.HeadersShown() >= policy.MaxHeadersShown:
+		string(req.PathBytes()) != r.metadata.path, req.HeadersShown() >= policy.MaxHeadersShown:
 		return refusal.Answer{}, false
 	case method != http.MethodOptions:
 		return r.metadata.get, true

@@ -31,6 +31,11 @@ type Route struct {
 	number    uint64   // no two routes have the same, so that none finds another's decisions
 	remembers bool
 	metadata  *metadata // nil is none
+
+	flow         *flow         // nil without login
+	login        *config.Login // likewise
+	sendsToLogin bool          // those that ask for a page, by unauth_action
+	readsIDToken bool
 }
 
 type issuer struct {
@@ -122,6 +127,12 @@ func (g *Gate) Route(conf *config.Config, keysOf KeysOf) (*Route, error) {
 			}
 		}
 		r.issuers = append(r.issuers, own)
+	}
+	if conf.Login != nil {
+		if r.flow, err = g.flowOf(conf, r.issuers[0].keys); err != nil {
+			return nil, err
+		}
+		r.login, r.sendsToLogin, r.readsIDToken = conf.Login, conf.UnauthAction == config.UnauthAuth, conf.ReadsIDToken()
 	}
 	return r, nil
 }

@@ -48,7 +48,7 @@ func TestASessionKeepsOnlyTheTokensThatTheRouteNeeds(t *testing.T) {
 		{true, true, false, "secret-access", "secret-id"},
 	} {
 		r := newRig(t, func(o *login.Options) {
-			o.Login.JudgeIDToken, o.Login.ForwardAccessToken, o.KeepIDToken = tt.judgeID, tt.forward, tt.keep
+			o.Login.JudgeIDToken, o.Login.ForwardAccessToken, o.KeepIDToken = tt.judgeID, tt.forward, func() bool { return tt.keep }
 		})
 		b := r.browser()
 		b.logIn()

@@ -46,7 +46,7 @@ func (f *Flow) Session(ctx context.Context, req Request, now time.Time) (Found, 
 	switch {
 	case err != nil || s == nil:
 		return found, err
-	case s.RefreshToken != "" && !s.Expires.IsZero() && s.Expires.Sub(now) < refreshAhead && !f.resting(s, now):
+	case f.refreshes(s, now):
 		return f.refresh(ctx, req, s, now, good(s, now))
 	case f.due(s, now):
 		touched := *s
@@ -54,6 +54,20 @@ func (f *Flow) Session(ctx context.Context, req Request, now time.Time) (Found, 
 		return f.save(ctx, req, &touched, now)
 	}
 	return found, nil
+}
+
+// Settled reports whether [Flow.Session] would give a session that was seen just
+// as it is: it was not revoked and has not ended, and is neither refreshed nor
+// written anew. It does no I/O and allocates nothing.
+func (f *Flow) Settled(s *session.Session, now time.Time) bool {
+	return now.Before(s.Ends) && now.Sub(s.Written) < f.o.Login.Session.IdleTimeout &&
+		!f.refreshes(s, now) && !f.due(s, now) && !f.o.Revocations.Revoked(f.o.Issuer, s)
+}
+
+// refreshes reports whether a session's token is refreshed before the request
+// goes on.
+func (f *Flow) refreshes(s *session.Session, now time.Time) bool {
+	return s.RefreshToken != "" && !s.Expires.IsZero() && s.Expires.Sub(now) < refreshAhead && !f.resting(s, now)
 }
 
 // due reports whether a session is written anew as it is. One that a refresh is
@@ -76,6 +90,11 @@ func (f *Flow) Renew(ctx context.Context, req Request, s *session.Session, now t
 		return f.end(ctx, req, s, "the session's token is no longer good, and there is no refresh token"), nil
 	}
 	return f.refresh(ctx, req, s, now, false)
+}
+
+// End forgets a session whose token is still not good once it was renewed.
+func (f *Flow) End(ctx context.Context, req Request, s *session.Session) Found {
+	return f.end(ctx, req, s, "the session's token is not good, and a new one is not either")
 }
 
 // Failure is the answer to an error of [Flow.Session] or [Flow.Renew].
@@ -225,7 +244,7 @@ func (f *Flow) keep(s *session.Session, tokens Tokens, id Identity, now time.Tim
 	if !l.JudgeIDToken || l.ForwardAccessToken {
 		s.AccessToken = tokens.AccessToken
 	}
-	if (l.JudgeIDToken || f.o.KeepIDToken) && tokens.IDToken != "" {
+	if (l.JudgeIDToken || f.o.KeepIDToken()) && tokens.IDToken != "" {
 		s.IDToken = tokens.IDToken
 	}
 	switch {
