@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/fold"
@@ -149,7 +150,7 @@ func notGood(d policy.Decision) bool {
 		return false
 	}
 	kind := d.Refusal().Kind
-	return kind == refusal.MissingToken || d.OfSession() && kind.Status() == 401 && kind != refusal.StepUpRequired
+	return kind == refusal.MissingToken || d.OfSession() && kind.Status() == http.StatusUnauthorized && kind != refusal.StepUpRequired
 }
 
 // renew judges anew with what the issuer gives for a session whose token is not
@@ -193,6 +194,9 @@ func (g *Gate) reply(r *Route, req Request, w *work, d policy.Decision, now time
 	a := r.Answer(refused)
 	if ofSession := d.OfSession() || refused.Kind == refusal.CrossSiteRequest; ofSession && login.AcceptsHTML(req) {
 		page := refused.Page()
+		if refused.Kind == refusal.StepUpRequired { // the login that was asked for came back without it
+			a.Status, page.Title = http.StatusForbidden, http.StatusText(http.StatusForbidden)
+		}
 		a = login.AsPage(a, page.Title, page.Description)
 	}
 	g.count(d)

@@ -213,3 +213,5 @@ func TestALoginEndsAtThePageThatWasAskedFor(t *testing.T) {
 		t.Errorf("counted %v", n)
 	}
 }
+
+func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }

@@ -69,6 +69,8 @@ type Options struct {
 	// Logger gets one line per refused configuration and internal error; nil
 	// is slog.Default. Never a token, a secret or a claim's value.
 	Logger *slog.Logger
+
+	now func() time.Time // nil is time.Now
 }
 
 // Plugin is the plugin auth0-jwt. Its methods may be called at any time by any
@@ -102,7 +104,7 @@ func (p *Plugin) Configure(opt Options) {
 	g := gate.Options{
 		Config:   config.Options{AllowInsecure: opt.AllowInsecure, AllowNetworks: opt.AllowNetworks, SecretsDir: opt.SecretsDir, Redis: opt.RedisURL != ""},
 		MaxStale: opt.MaxStale, Transport: opt.Transport, RootCAs: opt.RootCAs,
-		Cache: cacheOf(opt.CacheSize), Replay: p.memory, Sessions: p.sessions, Logger: opt.Logger,
+		Cache: cacheOf(opt.CacheSize), Replay: p.memory, Sessions: p.sessions, Now: opt.now, Logger: opt.Logger,
 	}
 	if opt.RedisURL != "" {
 		var err error
