@@ -16,10 +16,11 @@ COMPOSE   ?= $(shell if docker compose version >/dev/null 2>&1; then echo docker
 	elif command -v docker-compose >/dev/null 2>&1; then echo docker-compose; fi)
 NO_COMPOSE = neither docker compose nor docker-compose is installed
 # docker-compose.yml asks for an admin key even where none is used.
-COMPOSE_ANY_KEY = ADMIN_KEY=$${ADMIN_KEY:-unused} $(COMPOSE) --profile cmd
+COMPOSE_ANY_KEY = ADMIN_KEY=$${ADMIN_KEY:-unused} $(COMPOSE) --profile cmd --profile monitoring
 # The admin key is in the environment, or in .env, where make up puts it.
 ADMIN_KEY_NOW = $${ADMIN_KEY:-$$(sed -n 's/^ADMIN_KEY=//p' .env 2>/dev/null | tail -n 1)}
-# make up PROFILE=cmd adds the APISIX that starts the runner itself.
+# make up PROFILE=cmd adds the APISIX that starts the runner itself, and
+# PROFILE=monitoring Prometheus and Grafana.
 PROFILE   ?=
 UP         = $(COMPOSE)$(if $(PROFILE), --profile $(PROFILE))
 # Compose v1 has no --wait: there, bin/playground demo alone does the waiting.
@@ -46,9 +47,9 @@ run: build bin/playground ## the main job on this machine, with a double of APIS
 bin/playground:
 	$(GO) build -o bin/playground ./cmd/playground
 
-up: compose-there image admin-key bin/playground ## the same with the real APISIX and etcd in containers: make up [PROFILE=cmd] [ARGS=--once]
+up: compose-there image admin-key bin/playground ## the same with the real APISIX and etcd in containers: make up [PROFILE=cmd|monitoring] [ARGS=--once]
 	@# APISIX reads its config.yaml as user 636, whatever the umask of the clone was.
-	@chmod a+r apisix-conf/*/config.yaml
+	@chmod -R a+rX apisix-conf
 	@$(UP) up -d $(WAIT) && bin/playground demo $(PORTS) $(ARGS) || { \
 	  echo; $(UP) ps; \
 	  echo "make up failed. Read: $(UP) logs $(APISIX) runner"; exit 1; }
@@ -92,9 +93,10 @@ test: check unit compose-config ## everything CI runs
 	$(MAKE) e2e RUNNER=official
 	$(MAKE) run ARGS=--once
 
-compose-config: ## docker-compose.yml is clean, in both profiles
+compose-config: ## docker-compose.yml is clean, in every profile
 	@if [ -n "$(COMPOSE)" ]; then \
 	  ADMIN_KEY=unused $(COMPOSE) config -q && ADMIN_KEY=unused $(COMPOSE) --profile cmd config -q && \
+	  ADMIN_KEY=unused $(COMPOSE) --profile monitoring config -q && \
 	  echo "docker-compose.yml is clean ($(COMPOSE))"; \
 	else echo "docker-compose.yml was not checked: $(NO_COMPOSE)"; $(if $(CI),exit 1,true); fi
 

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -99,7 +97,9 @@ func sources(p *auth0jwt.Plugin, server *runner.Server, logs *telemetry.LogQueue
 	return telemetry.Sources{
 		Decisions:       func() []telemetry.Decision { return decisionsOf(p) },
 		Providers:       func() []telemetry.Provider { return providersOf(p) },
-		Reported:        func() uint64 { return p.Gate().Reported() },
+		Reports:         func() []telemetry.Report { return reportsOf(p) },
+		Durations:       func() []telemetry.Duration { return durationsOf(p) },
+		Sessions:        func() telemetry.Sessions { return sessionsOf(p) },
 		Caches:          func() []telemetry.Cache { return cachesOf(p) },
 		Runner:          func() telemetry.Runner { return runnerOf(server.Stats()) },
 		LogLinesDropped: logs.Dropped,
@@ -107,6 +107,15 @@ func sources(p *auth0jwt.Plugin, server *runner.Server, logs *telemetry.LogQueue
 		Serving:         server.Check,
 		Build:           telemetry.Build{Version: version, Commit: commit},
 	}
+}
+
+func sessionsOf(p *auth0jwt.Plugin) telemetry.Sessions {
+	g := p.Gate()
+	s := telemetry.Sessions{Refreshed: g.SessionsRefreshed(), StoreUp: g.SessionStoreUp()}
+	for result, n := range g.Logins() {
+		s.Logins = append(s.Logins, telemetry.Login{Result: result, Count: n})
+	}
+	return s
 }
 
 func revocationsOf(p *auth0jwt.Plugin) telemetry.Revocations {
@@ -126,11 +135,23 @@ func runnerOf(s runner.Stats) telemetry.Runner {
 	return r
 }
 
-func decisionsOf(p *auth0jwt.Plugin) []telemetry.Decision {
-	counts := p.Gate().Decisions()
-	var all []telemetry.Decision
-	for _, reason := range slices.Sorted(maps.Keys(counts)) {
-		all = append(all, telemetry.Decision{Reason: reason, Count: counts[reason]})
+func decisionsOf(p *auth0jwt.Plugin) (all []telemetry.Decision) {
+	for _, c := range p.Gate().Records().Decisions() {
+		all = append(all, telemetry.Decision{Route: c.Route, Reason: c.Reason, Count: c.N})
+	}
+	return all
+}
+
+func reportsOf(p *auth0jwt.Plugin) (all []telemetry.Report) {
+	for _, c := range p.Gate().Records().Reports() {
+		all = append(all, telemetry.Report{Route: c.Route, Rule: c.Rule, Count: c.N})
+	}
+	return all
+}
+
+func durationsOf(p *auth0jwt.Plugin) (all []telemetry.Duration) {
+	for outcome, s := range p.Gate().Records().Durations() {
+		all = append(all, telemetry.Duration{Outcome: string(outcome), Snapshot: s})
 	}
 	return all
 }

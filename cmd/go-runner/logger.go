@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"strings"
@@ -36,4 +37,16 @@ func newLog(s settings, w io.Writer) (*telemetry.LogQueue, *slog.LevelVar, error
 		return telemetry.NewLogQueue(w, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, opt) }), level, nil
 	}
 	return nil, nil, badInput("--log-format %q: want json or console", s.logFormat)
+}
+
+// newTracer is what traces decisions, nil where nobody wants them.
+func newTracer(s settings, log *slog.Logger) (*telemetry.Tracer, error) {
+	if s.otlpEndpoint == "" {
+		return nil, nil
+	}
+	tracer, err := telemetry.NewTracer(context.Background(), s.otlpEndpoint, telemetry.Build{Version: version, Commit: commit}, log)
+	if err != nil {
+		return nil, badInput("--otlp-endpoint: %w", err)
+	}
+	return tracer, nil
 }

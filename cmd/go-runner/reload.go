@@ -12,7 +12,7 @@ import (
 
 // changeable are the settings that a running runner takes over at SIGHUP.
 var changeable = map[string]bool{
-	"config": true, "log-level": true, "allow-insecure": true, "allow-network": true, "ca-file": true,
+	"config": true, "log-level": true, "log-subjects": true, "allow-insecure": true, "allow-network": true, "ca-file": true,
 	"max-stale": true, "redis-url": true, "secrets-dir": true, "cache-size": true, "revocations-ttl": true, "revocations-strict": true,
 }
 
@@ -45,6 +45,7 @@ func (r *reloader) reload() {
 		r.log.Error("the settings could not be read again and stay as they were", "error", err.Error())
 		return
 	}
+	opt.Trace = r.opt.Trace
 	before, after := r.settings.values(), next.values()
 	for _, name := range slices.Sorted(maps.Keys(after)) {
 		if before[name] != after[name] && !changeable[name] {
@@ -65,5 +66,6 @@ func (r *reloader) reload() {
 func changed(a, b auth0jwt.Options) bool {
 	authoritiesChanged := !a.RootCAs.Equal(b.RootCAs)
 	a.RootCAs, b.RootCAs = nil, nil
+	a.Trace, b.Trace = nil, nil // it stays the same
 	return authoritiesChanged || !reflect.DeepEqual(a, b)
 }

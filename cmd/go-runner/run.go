@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/runner"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/telemetry"
@@ -86,6 +87,14 @@ func run(ctx context.Context, given map[string]string, stderr io.Writer) error {
 	opt, err := s.plugin(logger)
 	if err != nil {
 		return err
+	}
+	tracer, err := newTracer(s, logger)
+	if err != nil {
+		return err
+	}
+	if tracer != nil {
+		defer tracer.Close(flushTime)
+		opt.Trace = func(d gate.Decided) { tracer.Decided(telemetry.Span(d)) }
 	}
 	p := auth0jwt.New(opt)
 	defer p.Close()

@@ -23,6 +23,7 @@ import (
 const (
 	listenEnv  = "APISIX_LISTEN_ADDRESS"
 	confTTLEnv = "APISIX_CONF_EXPIRE_TIME"
+	otlpEnv    = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	envPrefix  = "AUTH0_JWT_"
 )
 
@@ -40,6 +41,8 @@ type settings struct {
 	loops          int
 	logLevel       string
 	logFormat      string
+	logSubjects    bool
+	otlpEndpoint   string
 	allowInsecure  bool
 	allowNetworks  networks
 	maxStale       time.Duration
@@ -102,6 +105,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.Var(&s.confTTL, "conf-ttl", "how long APISIX keeps a configuration token (default $APISIX_CONF_EXPIRE_TIME, or 1h)")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "json", "json or console")
+	f.BoolVar(&s.logSubjects, "log-subjects", false, "name the subjects of refused tokens in the log as they are, and not by a hash")
+	f.StringVar(&s.otlpEndpoint, "otlp-endpoint", "", "`URL` of an OpenTelemetry collector that gets a span of every decision, such as http://127.0.0.1:4318 (default $OTEL_EXPORTER_OTLP_ENDPOINT, or none)")
 	f.BoolVar(&s.allowInsecure, "allow-insecure", false, "admit http:// URLs, private addresses and ssl_verify: false in configurations")
 	f.Var(&s.allowNetworks, "allow-network", allowNetworkUsage)
 	f.Var(&s.secretsDir, "secrets-dir", secretsDirUsage)
@@ -145,7 +150,7 @@ func readSettings(given map[string]string) (settings, error) {
 		for _, source := range []struct{ name, value string }{
 			{"environment variable " + envName(f.Name), os.Getenv(envName(f.Name))},
 			{file + ": " + f.Name, values[f.Name]},
-			{"environment variable " + apisixEnv[f.Name], os.Getenv(apisixEnv[f.Name])},
+			{"environment variable " + elsewhere[f.Name], os.Getenv(elsewhere[f.Name])},
 		} {
 			if source.value == "" || f.Changed || err != nil {
 				continue
@@ -243,7 +248,7 @@ func (s *settings) plugin(logger *slog.Logger) (auth0jwt.Options, error) {
 	return auth0jwt.Options{
 		AllowInsecure: s.allowInsecure, AllowNetworks: s.allowNetworks, MaxStale: s.maxStale, RootCAs: roots, RedisURL: s.redisURL,
 		RevocationsTTL: s.revocationsTTL, RevocationsStrict: s.revocationsStrict,
-		SecretsDir: string(s.secretsDir), CacheSize: s.cacheSize.orNone(), Logger: logger,
+		SecretsDir: string(s.secretsDir), CacheSize: s.cacheSize.orNone(), Logger: logger, LogSubjects: s.logSubjects,
 	}, nil
 }
 
@@ -254,7 +259,8 @@ func (s *settings) profiling() telemetry.Profiling {
 	return telemetry.WithoutProfiles
 }
 
-var apisixEnv = map[string]string{"listen": listenEnv, "conf-ttl": confTTLEnv}
+// elsewhere are the names of settings that others gave them.
+var elsewhere = map[string]string{"listen": listenEnv, "conf-ttl": confTTLEnv, "otlp-endpoint": otlpEnv}
 
 // readFile reads the scalars of a YAML mapping.
 func readFile(file string) (map[string]string, error) {

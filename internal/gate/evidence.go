@@ -38,7 +38,7 @@ func (g *Gate) key(r *Route, req Request, j *policy.Judgement, before *verified)
 	}
 	key, err := keys.Key(lazyContext{req}, tok.Kid, tok.HasKid, tok.Alg)
 	if unavailable, ok := errors.AsType[*jwks.UnavailableError](err); ok {
-		return policy.KeyEvidence{Missing: policy.KeysUnavailable, RetryAfter: unavailable.RetryAfter}
+		return policy.KeyEvidence{Missing: policy.KeysUnavailable, RetryAfter: unavailable.RetryAfter, Cause: whyUnavailable(unavailable)}
 	}
 	switch {
 	case errors.Is(err, jwks.ErrUnknownKey):

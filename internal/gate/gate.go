@@ -55,9 +55,15 @@ type Options struct {
 	Sessions *store.Memory
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Logger gets one line per refused configuration and internal error; nil
-	// is slog.Default. Never a token, a secret or a claim's value.
-	Logger *slog.Logger
+	// Logger gets a line for each configuration that cannot be used and, as far as
+	// that is bounded, for each refusal; nil is slog.Default. Never a token, a
+	// secret or a claim's value, but where Subjects asks for it.
+	Logger   *slog.Logger
+	Subjects Subjects
+	// Records count, time and log decisions; nil is new ones.
+	Records *Records
+	// Trace is called with every decision; nil is none. It must not wait.
+	Trace func(Decided)
 }
 
 // Gate is what all routes share. Its methods may be called by any goroutine.
@@ -70,7 +76,7 @@ type Gate struct {
 	flows    *flows
 	logins   *logins
 	cache    *Cache
-	counts   Counts
+	records  *Records
 
 	ownSessions bool // nobody else has them
 }
@@ -92,6 +98,9 @@ func New(opt Options) *Gate {
 	case opt.Replay == nil:
 		opt.Replay = replay.NewMemory()
 	}
+	if opt.Records == nil {
+		opt.Records = NewRecords()
+	}
 	once := replay.NewMemory().Once()
 	if shared, ok := opt.Replay.(interface{ Once() *replay.Once }); ok {
 		once = shared.Once()
@@ -109,11 +118,12 @@ func New(opt Options) *Gate {
 	})
 	return &Gate{
 		opt:      opt,
+		records:  opt.Records,
 		cache:    opt.Cache,
 		fetcher:  fetcher,
 		registry: jwks.NewRegistry(jwks.Options{Fetch: fetcher, MaxStale: opt.MaxStale, Logger: opt.Logger}),
 		proofs:   &replay.Watched{Store: opt.Replay, Logger: opt.Logger},
-		once:     once, flows: &flows{}, logins: &logins{}, ownSessions: ownSessions,
+		once:     once, flows: &flows{}, logins: &opt.Records.logins, ownSessions: ownSessions,
 	}
 }
 
@@ -173,7 +183,7 @@ func (w *work) done() {
 // session, is remembered. It never blocks, and allocates nothing for a remembered
 // decision about a request's own token.
 func (g *Gate) Known(r *Route, req Request) (d policy.Decision, decided bool) {
-	defer g.net(&d, &decided)
+	defer g.net(r, &d, &decided)
 	w := newWork()
 	defer w.done()
 	r = r.or()
@@ -194,7 +204,7 @@ func (g *Gate) Known(r *Route, req Request) (d policy.Decision, decided bool) {
 		return policy.Decision{}, false
 	}
 	if decided {
-		d = g.done(req, d)
+		d = g.done(r, w, req, d)
 	}
 	return d, decided
 }
@@ -214,16 +224,16 @@ func (g *Gate) atOnce(r *Route, req Request, w *work, d policy.Decision) bool {
 // second after the start for what was revoked before, and for the gateway's
 // answers.
 func (g *Gate) Decide(r *Route, req Request) (v Verdict) {
-	g.counts.begin()
-	defer g.counts.end()
-	defer g.net(&v.Decision, nil)
+	g.records.inFlight.add(1)
+	defer g.records.inFlight.add(-1)
+	defer g.net(r, &v.Decision, nil)
 	w := newWork()
 	defer w.done()
 	r = r.or()
 	if r.flow != nil {
 		return g.withLogin(r, req, w)
 	}
-	return Verdict{Decision: g.done(req, g.judge(r, req, w, g.opt.Now()))}
+	return Verdict{Decision: g.done(r, w, req, g.judge(r, req, w, g.opt.Now()))}
 }
 
 // Explain is Decide with every check and its outcome. It looks nothing
@@ -291,7 +301,7 @@ func (g *Gate) answer(r *Route, req Request, w *work) policy.Decision {
 }
 
 // net denies where a judgement panicked.
-func (g *Gate) net(d *policy.Decision, decided *bool) {
+func (g *Gate) net(r *Route, d *policy.Decision, decided *bool) {
 	caught := recover()
 	if caught == nil {
 		return
@@ -300,37 +310,7 @@ func (g *Gate) net(d *policy.Decision, decided *bool) {
 	if decided != nil {
 		*decided = true
 	}
-	g.count(*d)
-}
-
-// done makes the edits of a decision to forward, and counts what came of it.
-func (g *Gate) done(req Request, d policy.Decision) policy.Decision {
-	if edits, forward := d.Forward(); forward {
-		if err := req.Edit(edits); err != nil {
-			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: err.Error()})
-		}
-	}
-	g.count(d)
-	return d
-}
-
-// count counts a decision and says in the log what an operator should know.
-func (g *Gate) count(d policy.Decision) {
-	for _, i := range d.Reports() {
-		g.counts.reported.Add(1)
-		g.opt.Logger.Info("a rule with report_only would have denied a request", "rule", i)
-	}
-	if _, forward := d.Forward(); forward {
-		g.counts.forwarded()
-		return
-	}
-	refused := d.Refusal()
-	g.counts.refused[refused.Kind].Add(1)
-	if refused.Kind == refusal.Internal {
-		g.opt.Logger.Error("a request could not be checked and was denied", "cause", refused.Cause)
-		return
-	}
-	g.opt.Logger.Debug("refused", "reason", refused.Kind.Reason(), "cause", refused.Cause)
+	g.recordPanic(r, *d)
 }
 
 var errPanic = errors.New("reading the configuration panicked")

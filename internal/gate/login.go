@@ -129,7 +129,7 @@ func (g *Gate) withLogin(r *Route, req Request, w *work) Verdict {
 		if req.Path() == r.login.CallbackPath {
 			g.logins.returned(a)
 		}
-		return g.answered(a)
+		return g.answered(r, req, a, now)
 	}
 	d := g.judge(r, req, w, now)
 	if s := w.session; s != nil && notGood(d) {
@@ -181,14 +181,14 @@ func (g *Gate) reply(r *Route, req Request, w *work, d policy.Decision, now time
 			if len(w.setCookies) > 0 {
 				req.AddResponseHeader("Cache-Control", "no-store")
 			}
-			g.count(d)
+			g.record(r, w, req, d)
 			return Verdict{Decision: d}
 		} else {
 			d = policy.Refuse(refusal.Refusal{Kind: refusal.Internal, Cause: err.Error()})
 		}
 	}
 	if a, own := g.loginInstead(r, req, w, d, now); own {
-		return g.answered(a.WithCookies(w.setCookies))
+		return g.answered(r, req, a.WithCookies(w.setCookies), now)
 	}
 	refused := d.Refusal()
 	a := r.Answer(refused)
@@ -199,7 +199,7 @@ func (g *Gate) reply(r *Route, req Request, w *work, d policy.Decision, now time
 		}
 		a = login.AsPage(a, page.Title, page.Description)
 	}
-	g.count(d)
+	g.record(r, w, req, d)
 	if len(w.setCookies) == 0 && !d.OfSession() {
 		return Verdict{Decision: d}
 	}
@@ -233,9 +233,8 @@ func rawURI(req Request) string {
 	return "/"
 }
 
-// answered counts an answer of login's.
-func (g *Gate) answered(a login.Answer) Verdict {
-	g.logins.answered(a)
-	g.opt.Logger.Debug("answered by login", "reason", a.Reason, "status", a.Status, "cause", a.Cause)
+// answered records an answer of login's.
+func (g *Gate) answered(r *Route, req Request, a login.Answer, begin time.Time) Verdict {
+	g.recordAnswer(r, req, a, begin)
 	return Verdict{own: &a}
 }

@@ -30,7 +30,8 @@ type Route struct {
 	issuers   []issuer // in the configuration's order
 	number    uint64   // no two routes have the same, so that none finds another's decisions
 	remembers bool
-	metadata  *metadata // nil is none
+	metadata  *metadata     // nil is none
+	records   *routeRecords // nil is those of a route that nobody compiled
 
 	flow         *flow         // nil without login
 	login        *config.Login // likewise
@@ -82,22 +83,29 @@ func (r *Route) Answer(refused refusal.Refusal) refusal.Answer {
 // Compile reads a configuration. It never fails: a configuration that cannot
 // be used becomes a route that denies. It does no I/O but for secrets' files;
 // issuers' keys are fetched in the background.
-func (g *Gate) Compile(document []byte) (r *Route) {
+func (g *Gate) Compile(document []byte) *Route { return g.CompileFor("", document) }
+
+// CompileFor is [Gate.Compile] for the route that APISIX calls key, which names
+// it in the log where the configuration gives no name.
+func (g *Gate) CompileFor(key string, document []byte) (r *Route) {
+	name := nameIn(document)
+	log := g.opt.Logger.With("route", labelOf(name, key))
+	defer func() { r.records = g.records.of(name, key) }()
 	defer func() {
 		if caught := recover(); caught != nil {
-			g.opt.Logger.Error("reading a configuration panicked; its route denies every request", "panic", fmt.Sprintf("%T", caught))
+			log.Error("reading a configuration panicked; its route denies every request", "panic", fmt.Sprintf("%T", caught))
 			r = Deny(errPanic)
 		}
 	}()
 	conf, err := config.Parse(document, g.opt.Config)
 	if err == nil {
 		for _, w := range conf.Warnings {
-			g.opt.Logger.Warn("configuration", "warning", w)
+			log.Warn("configuration", "warning", w)
 		}
 		r, err = g.Route(conf, nil)
 	}
 	if err != nil {
-		g.opt.Logger.Error("the configuration of a route is not valid; the route denies every request", "errors", err.Error())
+		log.Error("the configuration of a route is not valid; the route denies every request", "errors", err.Error())
 		return Deny(err)
 	}
 	return r

@@ -48,19 +48,9 @@ var reasons = [...]string{
 
 // logins are what a gate counts of logins and sessions.
 type logins struct {
-	answers                        [len(reasons)]atomic.Uint64
 	completed, failed, unavailable atomic.Uint64 // callbacks
 	refreshed                      atomic.Uint64
 	storeDown                      atomic.Bool
-}
-
-// answered counts an answer of login's.
-func (l *logins) answered(a login.Answer) {
-	for i, reason := range reasons {
-		if reason == a.Reason {
-			l.answers[i].Add(1)
-		}
-	}
 }
 
 // returned counts what came of a callback. One that finds the browser logged in

@@ -1,6 +1,7 @@
 // Package inplace is the contract between a runner and a plugin that offers more
 // than plugin.Plugin asks for: the view of a frame, the call that decides at
-// once or declines, and the configuration that wants to be read again. It must
+// once or declines, the route's key for the log, and the configuration that wants
+// to be read again. It must
 // not know what is decided, or how a frame arrives.
 package inplace
 
@@ -38,6 +39,15 @@ type Plugin interface {
 	// signature. Otherwise it is false, w and r are as they were, and the
 	// runner calls RequestFilter where waiting is allowed.
 	FilterNow(conf any, w http.ResponseWriter, r View) (done bool)
+}
+
+// KeyedParser is a plugin that wants to know whose configuration it reads, to
+// name the route in its log.
+type KeyedParser interface {
+	plugin.Plugin
+	// ParseConfFor is ParseConf, with APISIX's key of the route that brought the
+	// configuration first: others may have brought the same text since.
+	ParseConfFor(key string, in []byte) (conf any, err error)
 }
 
 // Retrier is what a ParseConf's value, or its error, may be as well: it says

@@ -21,6 +21,9 @@ var (
 // UnavailableError is an [ErrUnavailable] that says when to try again.
 type UnavailableError struct {
 	RetryAfter time.Duration // until the next fetch, at least 1 s
+	// Last is the kind of the last failed fetch, as [Status] has it; "" where none
+	// has failed yet.
+	Last string
 }
 
 func (e *UnavailableError) Error() string { return ErrUnavailable.Error() }

@@ -44,6 +44,7 @@ type Provider struct {
 	begun    uint64  // fetches so far
 	failures int     // since the last success
 	failed   string  // kind of the last failure
+	warned   string  // what the log said last of a failure
 	due      time.Time
 	unknown  unknownKids
 }
@@ -76,7 +77,7 @@ func (p *Provider) Key(ctx context.Context, kid string, hasKid bool, alg string)
 		wait(ctx, p.firstFetch(), now.Add(waitAtMost))
 		now = time.Now()
 		if set = p.usable(now); set == nil {
-			return Key{}, &UnavailableError{RetryAfter: p.retryAfter(now)}
+			return Key{}, p.unavailable(now)
 		}
 	}
 	key, err := set.find(kid, hasKid, alg)
@@ -172,11 +173,11 @@ func (p *Provider) askFor(kid string, now time.Time) *asking {
 	return p.begin(now, false)
 }
 
-// retryAfter is the time until the next try, at least 1 s.
-func (p *Provider) retryAfter(now time.Time) time.Duration {
+// unavailable says that there are no usable keys, why, and how long to wait.
+func (p *Provider) unavailable(now time.Time) *UnavailableError {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return max(time.Second, p.due.Sub(now))
+	return &UnavailableError{RetryAfter: max(time.Second, p.due.Sub(now)), Last: p.failed}
 }
 
 // wait waits for a fetch until a deadline and tells whether it ended.

@@ -124,8 +124,9 @@ func (p *Provider) ended(ctx context.Context, f *asking, set *keySet, err *fetch
 		p.failures++
 		pause := backoff(p.failures)
 		p.due, p.failed = now.Add(pause), err.kind
-		if p.failures == 1 {
-			log.LogAttrs(ctx, slog.LevelWarn, "the issuer's keys could not be fetched; "+p.meanwhile(now), err.attrs(pause)...)
+		if meanwhile := p.meanwhile(now); p.failures == 1 || meanwhile != p.warned {
+			p.warned = meanwhile
+			log.LogAttrs(ctx, slog.LevelWarn, "the issuer's keys could not be fetched; "+meanwhile, err.attrs(pause)...)
 		}
 		return
 	}
@@ -148,8 +149,11 @@ func (p *Provider) ended(ctx context.Context, f *asking, set *keySet, err *fetch
 
 // meanwhile says what a failed fetch means for requests.
 func (p *Provider) meanwhile(now time.Time) string {
-	if p.usable(now) == nil {
+	switch {
+	case p.set.Load() == nil:
 		return "there are none, so its tokens are answered with 503"
+	case p.usable(now) == nil:
+		return "the last good ones are older than --max-stale, so its tokens are answered with 503"
 	}
 	return "the last good keys stay in use"
 }

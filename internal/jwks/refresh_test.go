@@ -208,6 +208,29 @@ func TestTheLogSaysOnlyChangesBetweenHealthyAndFailing(t *testing.T) {
 	}
 }
 
+// TestTheLogSaysWhenTheLastGoodKeysAreTooOld: until then it said that they stay in
+// use.
+func TestTheLogSaysWhenTheLastGoodKeysAreTooOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		w := healthy("")
+		w.put(keysURI, ok(set(rsaJWK("r", rsaKey()))))
+		r := jwks.NewRegistry(jwks.Options{Fetch: fetch.New(fetch.Options{Transport: w}), MaxStale: time.Hour, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+		defer r.Close()
+		p := r.Provider(jwks.Source{Issuer: issuer, DiscoveryURL: discovery, SSLVerify: true})
+		synctest.Wait()
+		w.put(keysURI, status(500, ""))
+		for range 12 { // the provider stays in use
+			time.Sleep(10 * time.Minute)
+			p.Generation(time.Now())
+		}
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if len(lines) != 2 || !strings.Contains(lines[0], "stay in use") || !strings.Contains(lines[1], "older than --max-stale, so its tokens are answered with 503") {
+			t.Errorf("the log:\n%s", out.String())
+		}
+	})
+}
+
 func TestTheLogWritesThePauseWithItsUnit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

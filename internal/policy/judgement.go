@@ -37,6 +37,7 @@ type Judgement struct {
 	issuer *config.Issuer
 	nth    int // of the issuer in the configuration
 	key    *KeyEvidence
+	signed bool // the signature is the issuer's
 
 	variables []variable
 	seen      Seen
@@ -87,7 +88,7 @@ type KeyEvidence struct {
 	// Missing is why there is no key.
 	Missing    Missing
 	RetryAfter time.Duration // for KeysUnavailable
-	Cause      string        // for KeyFailed, for the log
+	Cause      string        // for KeysUnavailable and KeyFailed, for the log
 }
 
 // Missing is why there is no key.

@@ -83,7 +83,7 @@ func (p *Policy) checkKeys(j *Judgement) *refusal.Refusal {
 		return nil
 	}
 	if j.key.Missing == KeysUnavailable {
-		return &refusal.Refusal{Kind: refusal.KeysUnavailable, RetryAfter: j.key.RetryAfter}
+		return &refusal.Refusal{Kind: refusal.KeysUnavailable, RetryAfter: j.key.RetryAfter, Cause: j.key.Cause}
 	}
 	return nil
 }
@@ -105,10 +105,12 @@ func (p *Policy) checkSignature(j *Judgement) *refusal.Refusal {
 	switch {
 	case j.key.Proven,
 		j.key.Public != nil && jwk.Verify(tok.Alg, tok.SigningInput, tok.Signature, j.key.Public) == nil:
+		j.signed = true
 		return nil
 	}
 	for _, secret := range j.key.Secrets {
 		if jwk.VerifyMAC(tok.Alg, tok.SigningInput, tok.Signature, secret) == nil {
+			j.signed = true
 			return nil
 		}
 	}

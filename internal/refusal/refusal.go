@@ -216,6 +216,9 @@ func (r Refusal) Answer(s Style) Answer {
 	return a
 }
 
+// HTTPStatus is the status of the answer.
+func (r Refusal) HTTPStatus() int { return r.status(r.Kind.row()) }
+
 func (r Refusal) status(row *row) int {
 	if r.Kind == RuleDenied {
 		return cmp.Or(r.Status, row.status)

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apache/apisix-go-plugin-runner/pkg/plugin"
-
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inplace"
 )
@@ -71,7 +69,7 @@ func (s *confStore) steps(route string, entries []a6.Entry) (read *conf, again t
 				"plugin", e.Name, "known", strings.Join(slices.Sorted(maps.Keys(s.plugins)), ", "))
 			return deny, 0
 		}
-		c, err := s.parse(p, e.Value)
+		c, err := s.parse(p, route, e.Value)
 		if wait := retryAfter(c, err); wait > 0 && (again == 0 || wait < again) {
 			again = wait
 		}
@@ -95,13 +93,16 @@ func retryAfter(c any, err error) time.Duration {
 	return 0
 }
 
-func (s *confStore) parse(p plugin.Plugin, value string) (c any, err error) {
+func (s *confStore) parse(p *servedPlugin, route, value string) (c any, err error) {
 	defer func() {
 		if caught := recover(); caught != nil {
 			s.counters.panics.Add(1)
 			c, err = nil, fmt.Errorf("panic: %T", caught)
 		}
 	}()
+	if keyed, ok := p.Plugin.(inplace.KeyedParser); ok {
+		return keyed.ParseConfFor(route, []byte(value))
+	}
 	return p.ParseConf([]byte(value))
 }
 

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,8 +12,12 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	decisions      = describe("decisions_total", "Requests by outcome: forwarded, or the reason of the refusal.", "reason")
-	reported       = describe("rule_reports_total", "Rules with report_only that would have denied a request.")
+	decisions      = describe("decisions_total", "Requests by the name of their route and by outcome: forwarded, or the reason of the refusal.", "route", "reason")
+	took           = describe("decision_duration_seconds", "How long decisions took: forwarded, refused (3xx and 4xx) and failed (5xx).", "outcome")
+	reported       = describe("rule_reports_total", "Rules with report_only that would have denied a request.", "route", "rule")
+	loginsTotal    = describe("logins_total", "Logins that came back from the issuer, by what came of them.", "result")
+	refreshed      = describe("sessions_refreshed_total", "Sessions that got new tokens from the issuer.")
+	storeUp        = describe("session_store_up", "1 when the store of sessions answered when it was last asked, or when there is none to ask.")
 	cacheRequests  = describe("cache_requests_total", "Look-ups of verified tokens and of decisions.", "cache", "result")
 	cacheEvictions = describe("cache_evictions_total", "What was forgotten for want of room.", "cache")
 	cacheEntries   = describe("cache_entries", "What is remembered.", "cache")
@@ -34,7 +39,7 @@ type collector struct{ s Sources }
 
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		decisions, reported, cacheRequests, cacheEvictions,
+		decisions, took, reported, loginsTotal, refreshed, storeUp, cacheRequests, cacheEvictions,
 		revocations, revocationUp, revokedTotal, revocationLost,
 		cacheEntries, cacheSize, providerReady, providerKeys, providerSkip, providerFetch, providerFail, providerNext,
 	} {
@@ -51,9 +56,20 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	for _, d := range c.s.Decisions() {
-		count(decisions, d.Count, d.Reason)
+		count(decisions, d.Count, d.Route, d.Reason)
 	}
-	count(reported, c.s.Reported())
+	for _, d := range c.s.Durations() {
+		out <- newHistogram(took, d.Snapshot, d.Outcome)
+	}
+	for _, r := range c.s.Reports() {
+		count(reported, r.Count, r.Route, strconv.Itoa(r.Rule))
+	}
+	sessions := c.s.Sessions()
+	for _, l := range sessions.Logins {
+		count(loginsTotal, l.Count, l.Result)
+	}
+	count(refreshed, sessions.Refreshed)
+	gauge(storeUp, oneIf(sessions.StoreUp))
 	for _, m := range c.s.Caches() {
 		count(cacheRequests, m.Hits, m.Kind, "hit")
 		count(cacheRequests, m.Misses, m.Kind, "miss")
@@ -63,20 +79,12 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	r := c.s.Revocations()
 	gauge(revocations, float64(r.Entries))
-	up := 0.0
-	if r.Up {
-		up = 1
-	}
-	gauge(revocationUp, up)
+	gauge(revocationUp, oneIf(r.Up))
 	count(revokedTotal, r.Refused)
 	count(revocationLost, r.Lost)
 	collectRunner(c.s, gauge, count)
 	for _, p := range unique(c.s.Providers()) {
-		ready := 0.0
-		if p.Ready {
-			ready = 1
-		}
-		gauge(providerReady, ready, p.Issuer)
+		gauge(providerReady, oneIf(p.Ready), p.Issuer)
 		gauge(providerSkip, float64(p.Skipped), p.Issuer)
 		gauge(providerFetch, seconds(p.Fetched), p.Issuer)
 		gauge(providerNext, seconds(p.NextTry), p.Issuer)

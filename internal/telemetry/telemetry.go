@@ -5,12 +5,41 @@ package telemetry
 
 import (
 	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/latency"
 )
 
-// Decision is how many requests ended with one reason.
+// Decision is how many requests of the routes of one name ended with one reason.
 type Decision struct {
+	Route  string // the name in the configurations; "" for all that have none
 	Reason string // "forwarded", or why not
 	Count  uint64
+}
+
+// Report is how often a rule with report_only would have denied a request.
+type Report struct {
+	Route string
+	Rule  int // in the configuration's order, from 0
+	Count uint64
+}
+
+// Duration is how long the decisions with one outcome took.
+type Duration struct {
+	Outcome string
+	latency.Snapshot
+}
+
+// Login is how many logins came back from the issuer with one result.
+type Login struct {
+	Result string
+	Count  uint64
+}
+
+// Sessions are what is counted of logins and sessions.
+type Sessions struct {
+	Logins    []Login
+	Refreshed uint64
+	StoreUp   bool // the store answered when it was last asked, or there is none to ask
 }
 
 // Provider is the state of one issuer's keys.
@@ -63,7 +92,9 @@ type Build struct{ Version, Commit string }
 type Sources struct {
 	Decisions       func() []Decision
 	Providers       func() []Provider // those in use
-	Reported        func() uint64     // rules with report_only that did not hold
+	Reports         func() []Report   // rules with report_only that did not hold
+	Durations       func() []Duration // of decisions
+	Sessions        func() Sessions
 	Caches          func() []Cache
 	Runner          func() Runner
 	LogLinesDropped func() uint64

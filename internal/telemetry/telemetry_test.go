@@ -11,16 +11,30 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/latency"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/telemetry"
 )
 
 func sources(serving error, providers ...telemetry.Provider) telemetry.Sources {
 	return telemetry.Sources{
 		Decisions: func() []telemetry.Decision {
-			return []telemetry.Decision{{Reason: "forwarded", Count: 3}, {Reason: "expired", Count: 1}}
+			return []telemetry.Decision{{Route: "orders", Reason: "forwarded", Count: 3}, {Reason: "expired", Count: 1}}
 		},
 		Providers: func() []telemetry.Provider { return providers },
-		Reported:  func() uint64 { return 5 },
+		Reports:   func() []telemetry.Report { return []telemetry.Report{{Route: "orders", Rule: 2, Count: 5}} },
+		Durations: func() []telemetry.Duration {
+			var took latency.Histogram
+			for _, d := range []time.Duration{0, 9 * time.Microsecond, 20 * time.Millisecond, time.Hour} {
+				took.Observe(d)
+			}
+			return []telemetry.Duration{{Outcome: "forwarded", Snapshot: took.Snapshot()}}
+		},
+		Sessions: func() telemetry.Sessions {
+			return telemetry.Sessions{Logins: []telemetry.Login{{Result: "completed", Count: 31}}, Refreshed: 32, StoreUp: true}
+		},
 		Revocations: func() telemetry.Revocations {
 			return telemetry.Revocations{Entries: 31, Up: true, Refused: 32, Lost: 33}
 		},
@@ -64,8 +78,17 @@ func TestMetricsSayWhatHappened(t *testing.T) {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
 	for _, line := range []string{
-		`auth0_jwt_decisions_total{reason="forwarded"} 3`,
-		`auth0_jwt_decisions_total{reason="expired"} 1`,
+		`auth0_jwt_decisions_total{reason="forwarded",route="orders"} 3`,
+		`auth0_jwt_decisions_total{reason="expired",route=""} 1`,
+		`auth0_jwt_rule_reports_total{route="orders",rule="2"} 5`,
+		`auth0_jwt_decision_duration_seconds_bucket{outcome="forwarded",le="1e-05"} 2`,
+		`auth0_jwt_decision_duration_seconds_bucket{outcome="forwarded",le="60"} 3`,
+		`auth0_jwt_decision_duration_seconds_bucket{outcome="forwarded",le="+Inf"} 4`,
+		`auth0_jwt_decision_duration_seconds_sum{outcome="forwarded"} 3600.020009`,
+		`auth0_jwt_decision_duration_seconds_count{outcome="forwarded"} 4`,
+		`auth0_jwt_logins_total{result="completed"} 31`,
+		`auth0_jwt_sessions_refreshed_total 32`,
+		`auth0_jwt_session_store_up 1`,
 		`auth0_jwt_cache_requests_total{cache="token",result="hit"} 11`,
 		`auth0_jwt_cache_requests_total{cache="token",result="miss"} 12`,
 		`auth0_jwt_cache_evictions_total{cache="token"} 13`,
@@ -93,6 +116,28 @@ func TestMetricsSayWhatHappened(t *testing.T) {
 		if !strings.Contains(w.Body.String(), line+"\n") {
 			t.Errorf("missing: %s", line)
 		}
+	}
+}
+
+// TestDurationsHaveNativeBucketsToo, for a scraper that asks for protocol buffers.
+func TestDurationsHaveNativeBucketsToo(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	r.Header.Set("Accept", string(expfmt.NewFormat(expfmt.TypeProtoDelim)))
+	w := httptest.NewRecorder()
+	handler().ServeHTTP(w, r)
+	for dec := expfmt.NewDecoder(w.Body, expfmt.NewFormat(expfmt.TypeProtoDelim)); ; {
+		var family dto.MetricFamily
+		if err := dec.Decode(&family); err != nil {
+			t.Fatalf("no durations: %v", err)
+		}
+		if family.GetName() != "auth0_jwt_decision_duration_seconds" {
+			continue
+		}
+		h := family.GetMetric()[0].GetHistogram()
+		if h.GetSchema() != latency.Schema || h.GetZeroCount() != 1 || len(h.GetPositiveSpan()) == 0 || len(h.GetBucket()) < 20 || h.GetSampleCount() != 4 {
+			t.Errorf("%v", h)
+		}
+		return
 	}
 }
 

@@ -66,9 +66,15 @@ type Options struct {
 	// secrets have to be below; "" is any file. It does not limit references to
 	// the environment.
 	SecretsDir string
-	// Logger gets one line per refused configuration and internal error; nil
-	// is slog.Default. Never a token, a secret or a claim's value.
+	// Logger gets a line for each configuration that cannot be used and, up to 10 a
+	// second for each route and reason, for each refusal; nil is slog.Default. Never
+	// a token, a secret or a claim's value, but for LogSubjects.
 	Logger *slog.Logger
+	// LogSubjects lets the log name the subjects of refused tokens as they are, and
+	// not by a hash.
+	LogSubjects bool
+	// Trace is called with every decision; nil is none. It must not wait.
+	Trace func(gate.Decided)
 
 	now func() time.Time // nil is time.Now
 }
@@ -84,16 +90,20 @@ type Plugin struct {
 	memory   *replay.Memory
 	revoked  *revocation.Set
 	sessions *store.Memory
+	records  *gate.Records // likewise
 }
 
 var (
-	_ inplace.Plugin  = (*Plugin)(nil)
-	_ inplace.Retrier = (*gate.Route)(nil)
+	_ inplace.Plugin      = (*Plugin)(nil)
+	_ inplace.KeyedParser = (*Plugin)(nil)
+	_ inplace.Retrier     = (*gate.Route)(nil)
 )
 
 // New makes the plugin.
 func New(opt Options) *Plugin {
-	p := &Plugin{memory: replay.NewMemory(), revoked: revocation.NewSet(), sessions: store.NewMemory(sessionsSize)}
+	p := &Plugin{
+		memory: replay.NewMemory(), revoked: revocation.NewSet(), sessions: store.NewMemory(sessionsSize), records: gate.NewRecords(),
+	}
 	p.Configure(opt)
 	return p
 }
@@ -105,6 +115,10 @@ func (p *Plugin) Configure(opt Options) {
 		Config:   config.Options{AllowInsecure: opt.AllowInsecure, AllowNetworks: opt.AllowNetworks, SecretsDir: opt.SecretsDir, Redis: opt.RedisURL != ""},
 		MaxStale: opt.MaxStale, Transport: opt.Transport, RootCAs: opt.RootCAs,
 		Cache: cacheOf(opt.CacheSize), Replay: p.memory, Sessions: p.sessions, Now: opt.now, Logger: opt.Logger,
+		Records: p.records, Trace: opt.Trace,
+	}
+	if opt.LogSubjects {
+		g.Subjects = gate.RawSubjects
 	}
 	if opt.RedisURL != "" {
 		var err error
@@ -162,7 +176,12 @@ func (p *Plugin) Name() string { return Name }
 // official runner skips a plugin whose ParseConf failed and lets the request
 // pass: a configuration that cannot be used becomes a route that denies.
 func (p *Plugin) ParseConf(in []byte) (conf any, err error) {
-	return p.gate.Load().Compile(in), nil
+	return p.ParseConfFor("", in)
+}
+
+// ParseConfFor implements inplace.KeyedParser.
+func (p *Plugin) ParseConfFor(key string, in []byte) (conf any, err error) {
+	return p.gate.Load().CompileFor(key, in), nil
 }
 
 // RequestFilter implements plugin.Plugin.
