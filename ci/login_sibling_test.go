@@ -1,17 +1,12 @@
 package ci_test
 
 import (
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 )
 
 // sibling starts another gateway with a runner of its own, which has these
@@ -55,16 +50,6 @@ func sibling(t *testing.T, name string, flags ...string) *stack {
 	return s
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // scrape is what the runner's admin server says of itself.
 func (s *stack) scrape(t *testing.T) string {
 	t.Helper()
@@ -78,54 +63,4 @@ func (s *stack) scrape(t *testing.T) string {
 		t.Fatalf("/metrics: %s, %v", resp.Status, err)
 	}
 	return string(text)
-}
-
-// redisServer is a Redis of a test's own.
-type redisServer struct {
-	path, address string
-	cmd           *exec.Cmd
-	once          *sync.Once
-}
-
-func startRedis(t *testing.T) *redisServer {
-	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		const needs = "this test needs redis-server (Debian: apt-get install redis-server)"
-		if os.Getenv("REDIS_REQUIRED") != "" {
-			t.Fatal(needs)
-		}
-		t.Skip("not run: " + needs)
-	}
-	r := &redisServer{path: path, address: freeAddress(t)}
-	r.start(t)
-	t.Cleanup(r.kill)
-	return r
-}
-
-func (r *redisServer) url() string { return "redis://" + r.address }
-
-func (r *redisServer) start(t *testing.T) {
-	t.Helper()
-	_, port, _ := net.SplitHostPort(r.address)
-	r.cmd, r.once = exec.Command(r.path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir()), new(sync.Once)
-	if err := r.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if err := eventually(hangGuard, func() error {
-		conn, err := net.DialTimeout("tcp", r.address, time.Second)
-		if err == nil {
-			conn.Close()
-		}
-		return err
-	}); err != nil {
-		t.Fatal(fmt.Errorf("redis-server does not listen: %w", err))
-	}
-}
-
-func (r *redisServer) kill() {
-	r.once.Do(func() {
-		_ = r.cmd.Process.Kill()
-		_ = r.cmd.Wait()
-	})
 }

@@ -75,8 +75,7 @@ func newRoute(t testing.TB, p policy) route {
 
 func newRouteOf(t testing.TB, spec routeSpec) route {
 	t.Helper()
-	id := newRouteID()
-	r := route{id: id, prefix: "/e2e/" + id, on: under}
+	r := freshRoute()
 	r.begin(t, spec)
 	return r
 }
@@ -96,6 +95,12 @@ func (r route) begin(t testing.TB, spec routeSpec) {
 		}
 		return nil
 	}, request{})
+}
+
+// freshRoute is one that is not in force yet.
+func freshRoute() route {
+	id := newRouteID()
+	return route{id: id, prefix: "/e2e/" + id, on: under}
 }
 
 // await sends a request until several answers in a row are as wanted.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inspect"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/resource"
 )
 
 // checking is the command check.
@@ -103,7 +104,7 @@ func schemaCommand() *cobra.Command {
 
 func metadataCommand() *cobra.Command {
 	var from chosen
-	var resource string
+	var identifier string
 	cmd := &cobra.Command{
 		Use:   "resource-metadata -c FILE",
 		Short: "Print the protected resource metadata to serve (RFC 9728)",
@@ -113,7 +114,7 @@ func metadataCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			document, err := inspect.ResourceMetadata(entry.Config, resource)
+			document, err := resource.Metadata(entry.Config, identifier)
 			if err != nil {
 				return badInput("--resource: %w", err)
 			}
@@ -122,6 +123,6 @@ func metadataCommand() *cobra.Command {
 		},
 	}
 	from.flags(cmd)
-	cmd.Flags().StringVar(&resource, "resource", "", "the resource's identifier, a `URL` (default by resource_metadata, or the audience)")
+	cmd.Flags().StringVar(&identifier, "resource", "", "the resource's identifier, a `URL` (default by protected_resource, resource_metadata, or the audience)")
 	return cmd
 }

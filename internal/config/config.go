@@ -52,9 +52,10 @@ type Config struct {
 	DPoPBaseURL         string // scheme and host that clients see; "" asks nginx
 	MTLS                Mode
 	Realm               string
-	ResourceMetadata    string // URL; "" is none
+	ResourceMetadata    string // URL for challenges, also that of ProtectedResource; "" is none
 	ErrorFormat         refusal.Format
-	Login               *Login // browser sessions; nil is none
+	Login               *Login             // browser sessions; nil is none
+	ProtectedResource   *ProtectedResource // metadata that the plugin serves; nil is none
 
 	// Warnings are for the operator's log: what is allowed and unwise.
 	Warnings []string

@@ -45,7 +45,7 @@ var topKeys = []string{
 	"organizations", "allowed_clients", "client_secret",
 	"claim_headers", "claims_header", "token_header", "forward_token", "strip_headers",
 	"unauth_action", "bypass_cors_preflight", "dpop", "dpop_public_base_url", "mtls",
-	"realm", "resource_metadata", "error_format", "name", "ssl_verify", "login",
+	"realm", "resource_metadata", "error_format", "name", "ssl_verify", "login", "protected_resource",
 }
 
 // Keys are the names of the configuration's keys.
@@ -154,6 +154,7 @@ func (o object) config() *Config {
 	o.identityHeaders(c)
 	o.bindingFits(c)
 	c.Login = o.login(c)
+	c.ProtectedResource = o.protectedResource(c)
 	return c
 }
 

@@ -62,7 +62,7 @@ type decided struct {
 	proof
 	*policy.Memory
 	// token is compared where version is not that of the revocations any more.
-	token   revocation.Token
+	token   revocation.Digest
 	version atomic.Uint64
 }
 
@@ -90,7 +90,7 @@ func NewCache(bytes uint64) *Cache {
 			Executor:      atOnce,
 			StatsRecorder: stats.NewCounter(),
 			Weigher: func(k decisionKey, d *decided) uint32 {
-				return uint32(decisionOverhead + len(k.token) + len(k.idToken) + d.Size() + d.token.Size())
+				return uint32(decisionOverhead + len(k.token) + len(k.idToken) + d.Size())
 			},
 		}),
 		idTokens: otter.Must(&otter.Options[string, map[string]any]{

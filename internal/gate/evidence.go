@@ -97,7 +97,8 @@ func (g *Gate) remember(r *Route, w *work, d policy.Decision, version uint64) {
 		return
 	}
 	if memory, ok := j.Memory(); ok {
-		entry := &decided{proof: by, Memory: memory, token: w.revocable(tok)}
+		claims := w.revocable(tok)
+		entry := &decided{proof: by, Memory: memory, token: claims.Digest()}
 		entry.version.Store(version)
 		g.cache.decisions.Set(keyOf(r, w), entry)
 	}

@@ -52,7 +52,7 @@ func (g *Gate) stillNotRevoked(d *decided, now time.Time) bool {
 	if version == d.version.Load() {
 		return true
 	}
-	if feed.RevokedToken(&d.token) {
+	if feed.RevokedDigest(&d.token) {
 		return false
 	}
 	d.version.Store(version)

@@ -30,6 +30,7 @@ type Route struct {
 	issuers   []issuer // in the configuration's order
 	number    uint64   // no two routes have the same, so that none finds another's decisions
 	remembers bool
+	metadata  *metadata     // nil is none
 	records   *routeRecords // nil is those of a route that nobody compiled
 
 	flow         *flow         // nil without login
@@ -122,10 +123,13 @@ func (g *Gate) Route(conf *config.Config, keysOf KeysOf) (*Route, error) {
 	}
 	r := &Route{policy: policy.Compile(conf), number: lastRoute.Add(1)}
 	r.remembers = r.policy.Remembers()
+	var err error
+	if r.metadata, err = metadataOf(conf); err != nil {
+		return nil, err
+	}
 	for n, i := range conf.Issuers {
 		own := issuer{secrets: i.Secrets}
 		if len(i.Secrets) == 0 {
-			var err error
 			if own.keys, err = keysOf(i); err != nil {
 				return nil, fmt.Errorf("issuer %d: %w", n, err)
 			}
@@ -133,7 +137,6 @@ func (g *Gate) Route(conf *config.Config, keysOf KeysOf) (*Route, error) {
 		r.issuers = append(r.issuers, own)
 	}
 	if conf.Login != nil {
-		var err error
 		if r.flow, err = g.flowOf(conf, r.issuers[0].keys); err != nil {
 			return nil, err
 		}

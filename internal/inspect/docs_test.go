@@ -133,9 +133,20 @@ func runExample(t *testing.T, p judge, conf *config.Config, line string) {
 	if !ok {
 		t.Fatalf("no outcome: %s", line)
 	}
-	d := p.gate.Decide(p.route, requestOf(t, conf, words(t, given)))
+	req, outcomes := requestOf(t, conf, words(t, given)), words(t, want)
+	if metadata, asked := p.route.Metadata(req); asked {
+		var body bytes.Buffer
+		if err := json.Compact(&body, metadata.Body); err != nil {
+			t.Fatal(err)
+		}
+		got := [][2]string{{fmt.Sprint(metadata.Status)}, {"metadata"}, {"body", body.String()}}
+		if diff := cmp.Diff(outcomes, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", line, diff)
+		}
+		return
+	}
+	d := p.gate.Decide(p.route, req)
 	edits, forward := d.Forward()
-	outcomes := words(t, want)
 	if outcomes[0][0] != "forwarded" {
 		answer := p.route.Answer(d.Refusal())
 		if forward || fmt.Sprint(answer.Status) != outcomes[0][0] || d.Refusal().Kind.Reason() != outcomes[1][0] {
@@ -215,6 +226,8 @@ func requestOf(t *testing.T, conf *config.Config, given [][2]string) *inspect.Re
 			proof = w[1]
 		case "method":
 			req.Verb = w[1]
+		case "path":
+			req.URL.Path = w[1]
 		case "header":
 			name, value, _ := strings.Cut(w[1], ": ")
 			req.Headers = append(req.Headers, [2]string{name, value})

@@ -65,6 +65,12 @@ var outcomeNames = map[policy.Outcome]string{
 // Explain judges the request as the runner would and says how every check
 // ended.
 func Explain(ctx context.Context, c Case) *Explanation {
+	if answer, asked := c.Route.Metadata(c.Request); asked {
+		return &Explanation{
+			Notes:  []string{"this is the path of the route's protected resource metadata, which is answered before any check of a token"},
+			Answer: answer,
+		}
+	}
 	d, steps := c.Gate.Explain(c.Route, c.Request)
 	s := newSubject(ctx, c)
 	x := &Explanation{Notes: s.notes()}

@@ -26,31 +26,57 @@ func filled(b *testing.B, entries int) *revocation.Set {
 	return set
 }
 
-// BenchmarkRevoked looks up tokens of users of whom none was revoked.
+// ofEveryKind adds an entry of each other kind, so that every claim is looked up.
+func ofEveryKind(b *testing.B, set *revocation.Set) {
+	b.Helper()
+	for _, kind := range []revocation.Kind{revocation.SID, revocation.Client, revocation.JTI} {
+		e := revocation.Entry{ID: revocation.IDOf(iss, kind, "one"), Kind: kind, Issuer: iss, Before: clock, Added: clock, Until: clock.Add(time.Hour)}
+		if err := set.Apply(e, clock); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRevoked looks up tokens of users of whom none was revoked, by all four
+// claims: known ones, whose hashes are remembered with the decision about them,
+// and new ones.
 func BenchmarkRevoked(b *testing.B) {
-	for _, entries := range []int{0, 1000, 1_000_000} {
-		b.Run(fmt.Sprint(entries), func(b *testing.B) {
-			var before, after runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&before)
-			set := filled(b, entries)
-			runtime.GC()
-			runtime.ReadMemStats(&after)
-			tokens := make([]revocation.Token, 1<<12)
-			for i := range tokens {
-				tokens[i] = revocation.Token{
-					Issuer: iss, Subject: fmt.Sprint("auth0|other", i), SID: "s", JTI: "j", AuthorizedParty: "app", IssuedAt: float64(clock.Unix()),
-				}
+	for _, entries := range []int{0, 1000, revocation.MaxEntries - 3} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		set := filled(b, entries)
+		if entries > 0 {
+			ofEveryKind(b, set)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		memory := float64(int64(after.HeapAlloc)-int64(before.HeapAlloc)) / (1 << 20)
+		tokens, digests := make([]revocation.Token, 1<<12), make([]revocation.Digest, 1<<12)
+		for i := range tokens {
+			tokens[i] = revocation.Token{
+				Issuer: iss, Subject: fmt.Sprint("auth0|other", i), SID: fmt.Sprint("s", i), JTI: fmt.Sprint("j", i), AuthorizedParty: "app",
+				IssuedAt: float64(clock.Unix()),
 			}
-			b.ReportAllocs()
-			b.ResetTimer()
-			for i := range b.N {
-				if set.RevokedToken(&tokens[i&(1<<12-1)]) {
-					b.Fatal("revoked")
+			digests[i] = tokens[i].Digest()
+		}
+		for _, kind := range []struct {
+			name    string
+			revoked func(i int) bool
+		}{
+			{"known", func(i int) bool { return set.RevokedDigest(&digests[i]) }},
+			{"new", func(i int) bool { return set.RevokedToken(&tokens[i]) }},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", kind.name, entries), func(b *testing.B) {
+				b.ReportAllocs()
+				for i := range b.N {
+					if kind.revoked(i & (1<<12 - 1)) {
+						b.Fatal("revoked")
+					}
 				}
-			}
-			b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/(1<<20), "MiB")
-		})
+				b.ReportMetric(memory, "MiB")
+			})
+		}
 	}
 }
 

@@ -135,6 +135,9 @@ func (f *Feed) Version() uint64 { return f.set.Version() }
 // RevokedToken is [Set.RevokedToken].
 func (f *Feed) RevokedToken(t *Token) bool { return f.set.RevokedToken(t) }
 
+// RevokedDigest is [Set.RevokedDigest].
+func (f *Feed) RevokedDigest(d *Digest) bool { return f.set.RevokedDigest(d) }
+
 // Revoked reports whether a session was revoked: by its ID, its sid whenever it
 // began, or its subject where it began at or before the revocation. It does no
 // I/O.

@@ -72,44 +72,13 @@ func (s *Set) Len() (n int) {
 	return n
 }
 
-// Token is what of a token is compared. "" is a claim that it does not bear.
-type Token struct {
-	Issuer            string
-	Subject, SID, JTI string
-	AuthorizedParty   string  // azp
-	ClientID          string  // client_id
-	IssuedAt          float64 // in seconds since 1970
-	MissingIssuedAt   bool    // there is none: any entry by time revokes it
-}
-
-// Size is how much text a token has, in bytes.
-func (t *Token) Size() int {
-	return len(t.Issuer) + len(t.Subject) + len(t.SID) + len(t.JTI) + len(t.AuthorizedParty) + len(t.ClientID)
-}
-
-// RevokedToken reports whether a token was revoked. It does no I/O, and takes no
-// lock.
-func (s *Set) RevokedToken(t *Token) bool {
-	if s.version.Load() == 0 {
-		return false
-	}
-	issued := t.IssuedAt * 1e3
-	if t.MissingIssuedAt {
-		issued = 0
-	}
-	return s.revoked(t.Issuer, Subject, t.Subject, issued) ||
-		s.revoked(t.Issuer, SID, t.SID, 0) ||
-		s.revoked(t.Issuer, JTI, t.JTI, 0) ||
-		s.revoked(t.Issuer, Client, t.AuthorizedParty, issued) ||
-		t.ClientID != t.AuthorizedParty && s.revoked(t.Issuer, Client, t.ClientID, issued)
-}
-
 // revoked looks one claim up; began is in Unix milliseconds.
 func (s *Set) revoked(issuer string, kind Kind, value string, began float64) bool {
-	if value == "" || s.live[kind].Load() == 0 {
-		return false
-	}
-	id := IDOf(issuer, kind, value)
+	return value != "" && s.live[kind].Load() != 0 && s.holds(IDOf(issuer, kind, value), kind, began)
+}
+
+// holds looks an ID up; began is in Unix milliseconds.
+func (s *Set) holds(id ID, kind Kind, began float64) bool {
 	if f := s.filters.current.Load(); f == nil || !f.mayHold(id) {
 		return false
 	}

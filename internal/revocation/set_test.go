@@ -95,6 +95,9 @@ func TestWhatARevocationRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if d := c.tok.Digest(); f.RevokedDigest(&d) != f.RevokedToken(&c.tok) {
+				t.Error("a token is judged otherwise once it was hashed")
+			}
 			if got := f.RevokedToken(&c.tok); got != c.want {
 				t.Errorf("revoked: %v", got)
 			}
@@ -323,6 +326,9 @@ func TestTheSetDoesAsTheRulesSay(t *testing.T) {
 					revocation.Subject: tok.Subject, revocation.SID: tok.SID, revocation.JTI: tok.JTI, revocation.Client: tok.AuthorizedParty,
 				}[r.Kind]
 				want = want || is.live && value == r.Value && (!r.Kind.Timed() || !issued.After(is.before))
+			}
+			if d := tok.Digest(); f.RevokedDigest(&d) != want {
+				t.Errorf("hashed, it is not %v", want)
 			}
 			if got := f.RevokedToken(&tok); got != want {
 				t.Fatalf("seed %d: %+v revoked: %v", seed, tok, got)

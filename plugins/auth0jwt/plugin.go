@@ -191,6 +191,10 @@ func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Reques
 	if framed, ok := v.(*frameView); ok {
 		defer framed.release()
 	}
+	if metadata, asked := route.Metadata(v); asked {
+		answer(w, metadata)
+		return
+	}
 	if a, answered := p.gate.Load().Decide(route, v).Answer(route); answered {
 		answer(w, a)
 	}
@@ -205,6 +209,10 @@ func (p *Plugin) FilterNow(conf any, w http.ResponseWriter, r inplace.View) (don
 	route, _ := conf.(*gate.Route)
 	v := frameViewOf(r, n)
 	defer v.release()
+	if metadata, asked := route.Metadata(v); asked {
+		answer(w, metadata)
+		return true
+	}
 	decision, decided := p.gate.Load().Known(route, v)
 	if !decided {
 		return false

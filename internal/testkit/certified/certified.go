@@ -9,19 +9,17 @@ package certified
 
 import (
 	"bufio"
-	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/npm"
 )
 
 // Audience is the aud of every access token.
@@ -48,19 +46,15 @@ type Provider struct {
 //go:embed server/package.json server/package-lock.json server/server.mjs
 var files embed.FS
 
-const needs = "this test needs node (22, or 20) and npm, and npm's registry (Debian: apt-get install nodejs npm)"
-
 // Start runs a provider with one client. Where Node.js, npm or the registry is
 // missing the test is skipped, and with CI set in the environment it fails.
 func Start(t testing.TB, c Client) *Provider {
 	t.Helper()
-	dir, err := install(t.Context())
+	server, err := fs.Sub(files, "server")
 	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s: %v", needs, err)
-		}
-		t.Skipf("%s: %v", needs, err)
+		t.Fatal(err)
 	}
+	dir := npm.Install(t, "oidc-provider", server)
 	metadata, err := json.Marshal(struct {
 		Client
 		GrantTypes    []string `json:"grant_types"`
@@ -108,78 +102,4 @@ func run(dir, metadata string) (url string, stop func() string, err error) {
 		return "", nil, fmt.Errorf("oidc-provider did not start: %s", stop())
 	}
 	return strings.TrimSpace(line), stop, nil
-}
-
-// install makes a directory with the server and what package-lock.json pins, in
-// the user's cache, once for each state of those files.
-func install(ctx context.Context) (string, error) {
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return "", err
-		}
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	cache = filepath.Join(cache, "apisix-auth0-jwt-tests")
-	if err := os.MkdirAll(cache, 0o700); err != nil {
-		return "", err
-	}
-	name, err := digest()
-	if err != nil {
-		return "", err
-	}
-	ready := filepath.Join(cache, "oidc-provider-"+name)
-	if _, err := os.Stat(ready); err == nil {
-		return ready, nil
-	}
-	making, err := os.MkdirTemp(cache, "installing-")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = os.RemoveAll(making) }()
-	if err := unpack(making); err != nil {
-		return "", err
-	}
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-	npm.Dir = making
-	if said, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci: %w: %s", err, said)
-	}
-	// Another process may have been first; its directory is as good.
-	if err := os.Rename(making, ready); err != nil {
-		if _, there := os.Stat(ready); there != nil {
-			return "", err
-		}
-	}
-	return ready, nil
-}
-
-// eachFile visits the server's files in a fixed order.
-func eachFile(visit func(name string, text []byte) error) error {
-	entries, err := files.ReadDir("server")
-	for _, entry := range entries {
-		text, failed := files.ReadFile("server/" + entry.Name())
-		if err = errors.Join(err, failed); err == nil {
-			err = visit(entry.Name(), text)
-		}
-	}
-	return err
-}
-
-func unpack(dir string) error {
-	return eachFile(func(name string, text []byte) error {
-		return os.WriteFile(filepath.Join(dir, name), text, 0o600)
-	})
-}
-
-// digest names a state of the files.
-func digest() (string, error) {
-	sum := sha256.New()
-	err := eachFile(func(name string, text []byte) error {
-		_, err := fmt.Fprintf(sum, "%s %d\n%s", name, len(text), text)
-		return err
-	})
-	return hex.EncodeToString(sum.Sum(nil)[:8]), err
 }

@@ -122,10 +122,19 @@ func (a *authorization) check() *oauthFailure {
 		return invalidRequest("max_age: give whole seconds")
 	case a.has("prompt", "none") && a.params["prompt"] != "none":
 		return invalidRequest("prompt: none stands alone")
+	case !isResource(a.params["resource"]):
+		return &oauthFailure{http.StatusBadRequest, "invalid_target", "resource: give one absolute URI without fragment"}
 	case a.params["invitation"] != "" && a.params["organization"] == "":
 		return invalidRequest("organization: an invitation needs one")
 	}
 	return nil
+}
+
+// isResource reports whether a text may be the parameter resource (RFC 8707
+// section 2); "" is none.
+func isResource(s string) bool {
+	u, err := url.Parse(s)
+	return s == "" || err == nil && u.IsAbs() && !strings.Contains(s, "#")
 }
 
 // needs names what a session lacks for a request, as prompt=none is answered

@@ -90,6 +90,8 @@ func (i *Issuer) redeem(r *http.Request, p params) (*grant, *oauthFailure) {
 	switch {
 	case now.After(found.expires):
 		return nil, invalidGrant("The authorization code has expired")
+	case p["resource"] != "" && p["resource"] != asked["resource"]: // RFC 8707 section 2.2
+		return nil, &oauthFailure{http.StatusBadRequest, "invalid_target", "resource: it is not the one that the code was asked for with"}
 	case p["redirect_uri"] != asked["redirect_uri"]:
 		return nil, invalidGrant("redirect_uri: it is not the one that the code was asked for with")
 	case asked["code_challenge"] == "" && p["code_verifier"] != "":

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -50,11 +51,12 @@ func (i *Issuer) tokens(w http.ResponseWriter, g *grant, presented, scope string
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// accessToken is a JWT for the audience that was asked for, or without one an
-// opaque text, as with Auth0.
+// accessToken is a JWT for the audience that was asked for, or the resource (RFC
+// 8707), as Auth0 takes it in its compatibility profile; without either it is an
+// opaque text.
 func (i *Issuer) accessToken(g *grant, client *Client, scope string) (token string, err error) {
 	token = rand.Text()
-	if audience := g.params["audience"]; audience != "" {
+	if audience := cmp.Or(g.params["audience"], g.params["resource"]); audience != "" {
 		claims := map[string]any{
 			"sub": g.user.Sub, "aud": audience, "azp": client.ID, "scope": scope,
 			"permissions": append([]string{}, g.user.Permissions...), "jti": rand.Text(),
