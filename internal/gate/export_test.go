@@ -6,7 +6,8 @@ func SameLogin(a, b *Route) bool { return a.flow == b.flow }
 // KeepsIDToken reports whether sessions of a route's login keep the ID token.
 func KeepsIDToken(r *Route) bool { return r.flow.keepsIDToken.Load() }
 
-// Flows is the number of logins that are remembered.
+// Flows is how many logins are held, those included that nobody uses any more and
+// that are not forgotten yet.
 func Flows(g *Gate) int {
 	g.flows.mu.Lock()
 	defer g.flows.mu.Unlock()
