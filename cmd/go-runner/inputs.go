@@ -23,6 +23,8 @@ type inputs struct {
 
 func (in *inputs) flags(cmd *cobra.Command) {
 	operatorFlags(cmd, &in.opt.Config)
+	in.opt.Config.Redis = true // a configuration is right or wrong by itself
+	cmd.Flags().Var((*redisNamed)(&in.opt), "redis-url", "judge for a runner with this --redis-`URL`, which is not asked; without one, session.store redis gets a warning")
 	f := cmd.Flags()
 	f.StringVar(&in.admin, "admin", "", "`URL` of an Admin API to read routes and what they refer to from, such as http://127.0.0.1:9180; its key is $APISIX_ADMIN_KEY")
 	f.StringSliceVar(&in.opt.Plugins, "plugin", nil, "`NAME` of a further plugin that the runner has; may be repeated")
