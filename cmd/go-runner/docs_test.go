@@ -12,14 +12,24 @@ import (
 
 var (
 	shownFile = regexp.MustCompile("(?ms)^```[a-z]+ (\\S+)\n(.*?)^```$")
-	session   = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
+	console   = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
 )
 
-// TestWhatTheReferenceShowsIsWhatHappens writes the files that the document
-// shows, runs its commands and compares all that they write; -update writes it
-// into the document.
+// The documents' files are written, their commands run, and all that they write is
+// compared; -update writes it into the document.
+
 func TestWhatTheReferenceShowsIsWhatHappens(t *testing.T) {
-	page, err := filepath.Abs("../../docs/reference.md")
+	showsWhatHappens(t, "../../docs/reference.md", 3)
+}
+
+func TestWhatTheTutorialOfLoginShowsIsWhatHappens(t *testing.T) {
+	t.Setenv("SESSION_SECRET", strings.Repeat("s", 32))
+	showsWhatHappens(t, "../../docs/login.md", 2)
+}
+
+// showsWhatHappens is for a page with at least that many commands.
+func showsWhatHappens(t *testing.T, path string, least int) {
+	page, err := filepath.Abs(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,9 +44,9 @@ func TestWhatTheReferenceShowsIsWhatHappens(t *testing.T) {
 		}
 	}
 	commands := 0
-	happens := session.ReplaceAllStringFunc(string(text), func(block string) string {
+	happens := console.ReplaceAllStringFunc(string(text), func(block string) string {
 		var lines strings.Builder
-		for line := range strings.Lines(session.FindStringSubmatch(block)[1]) {
+		for line := range strings.Lines(console.FindStringSubmatch(block)[1]) {
 			command, ok := strings.CutPrefix(strings.TrimSpace(line), "$ go-runner ")
 			if !ok {
 				continue
@@ -48,7 +58,7 @@ func TestWhatTheReferenceShowsIsWhatHappens(t *testing.T) {
 		}
 		return "```console\n" + lines.String() + "```"
 	})
-	if commands < 3 {
+	if commands < least {
 		t.Errorf("%d commands were found", commands)
 	}
 	if *update {
@@ -58,6 +68,6 @@ func TestWhatTheReferenceShowsIsWhatHappens(t *testing.T) {
 		return
 	}
 	if diff := cmp.Diff(strings.Split(string(text), "\n"), strings.Split(happens, "\n")); diff != "" {
-		t.Errorf("docs/reference.md, rewritten by -update (-document +what happens):\n%s", diff)
+		t.Errorf("%s, rewritten by -update (-document +what happens):\n%s", path, diff)
 	}
 }
