@@ -72,7 +72,8 @@ func (s *subject) sentToLogin(d policy.Decision) bool {
 	case refused.Kind == refusal.StepUpRequired && d.OfSession():
 		return !s.session.SteppedUp
 	default:
-		return refused.Kind == refusal.MissingToken && s.Config.UnauthAction == config.UnauthAuth
+		ended := s.session != nil && s.session.RefreshToken == "" && d.OfSession() && refused.Kind.Status() == 401
+		return (refused.Kind == refusal.MissingToken || ended) && s.Config.UnauthAction == config.UnauthAuth
 	}
 }
 
