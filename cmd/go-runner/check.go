@@ -90,6 +90,23 @@ func operatorFlags(cmd *cobra.Command, opt *config.Options) {
 	cmd.Flags().Var((*directory)(&opt.SecretsDir), "secrets-dir", secretsDirUsage)
 }
 
+// redisNamed is the flag --redis-url of a command that asks nothing of a Redis:
+// what matters is whether the runner has one.
+type redisNamed inspect.Options
+
+// Type implements pflag.Value.
+func (*redisNamed) Type() string { return "URL" }
+
+func (*redisNamed) String() string { return "" }
+
+// Set implements pflag.Value. An empty URL is a runner without one.
+func (n *redisNamed) Set(url string) error {
+	if n.Config.Redis = url != ""; n.Config.Redis {
+		n.Redis = inspect.RedisKnown
+	}
+	return nil
+}
+
 func schemaCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",

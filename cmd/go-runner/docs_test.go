@@ -71,8 +71,9 @@ func (p *page) files() {
 	}
 }
 
-// sessions runs the commands in a text, and writes what they write below them.
-func (p *page) sessions(text string) string {
+// sessions runs the commands in a text, at least that many, and writes what they
+// write below them.
+func (p *page) sessions(text string, least int) string {
 	p.t.Helper()
 	commands := 0
 	happens := session.ReplaceAllStringFunc(text, func(block string) string {
@@ -94,7 +95,7 @@ func (p *page) sessions(text string) string {
 		}
 		return "```console\n" + lines.String() + "```"
 	})
-	if commands < 3 {
+	if commands < least {
 		p.t.Errorf("%d commands were found", commands)
 	}
 	return happens
@@ -121,7 +122,15 @@ func TestWhatTheReferenceShowsIsWhatHappens(t *testing.T) {
 	p := openPage(t, "reference.md")
 	t.Chdir(t.TempDir())
 	p.files()
-	p.is(p.sessions(p.text))
+	p.is(p.sessions(p.text, 3))
+}
+
+func TestWhatTheTutorialOfLoginShowsIsWhatHappens(t *testing.T) {
+	t.Setenv("SESSION_SECRET", strings.Repeat("s", 32))
+	p := openPage(t, "login.md")
+	t.Chdir(t.TempDir())
+	p.files()
+	p.is(p.sessions(p.text, 2))
 }
 
 // TestTheWalksOfTroubleshootingAreWhatHappens: the commands, the lines of a
@@ -141,7 +150,7 @@ func TestTheWalksOfTroubleshootingAreWhatHappens(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	happens := p.sessions(p.text)
+	happens := p.sessions(p.text, 3)
 	happens = shownLog.ReplaceAllStringFunc(happens, func(block string) string {
 		m := shownLog.FindStringSubmatch(block)
 		conf, err := os.ReadFile(m[1])

@@ -21,7 +21,7 @@ type explaining struct {
 	chosen
 
 	token, method, url, caFile, cert string
-	headers                          []string
+	headers, cookies                 []string
 	keys, at                         string
 	showClaims                       bool
 	format                           format
@@ -34,7 +34,8 @@ func explainCommand() *cobra.Command {
 		Short: "Run every check over one request and show its outcome, the header edits and the answer",
 		Long: "Judges one request as the runner would, with the issuer's real keys, and says how every check ended,\n" +
 			"why, and what to do about it. Neither the token nor, without --show-claims, the value of a claim is\n" +
-			"printed. --jwks and --at judge offline and in the past. Exit 0 whatever the outcome, 1 where the\n" +
+			"printed. A session in a cookie is opened with the configuration's session.secret (--cookie), and its\n" +
+			"tokens are not printed either. --jwks and --at judge offline and in the past. Exit 0 whatever the outcome, 1 where the\n" +
 			"configuration or the input is bad.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.run(cmd) },
@@ -45,6 +46,7 @@ func explainCommand() *cobra.Command {
 	f.StringVarP(&e.method, "request", "X", "GET", "`METHOD` of the request")
 	f.StringVar(&e.url, "url", "http://localhost/", "`URL` of the request as its client sees it")
 	f.StringArrayVarP(&e.headers, "header", "H", nil, "further header, `NAME: VALUE`")
+	f.StringArrayVar(&e.cookies, "cookie", nil, "`COOKIE` of the request, NAME=VALUE, or a whole line of them; - reads it from standard input; may be repeated")
 	f.StringVar(&e.cert, "client-cert", "", "PEM `FILE` of the client's certificate")
 	f.StringVar(&e.caFile, "ca-file", "", caFileUsage)
 	f.StringVar(&e.keys, "jwks", "", "`FILE` with the issuer's keys (JWKS), in place of those that it serves")
@@ -55,14 +57,20 @@ func explainCommand() *cobra.Command {
 }
 
 func (e *explaining) run(cmd *cobra.Command) error {
-	if e.token == "-" && slices.Contains(e.files, "-") {
-		return errors.New("-c and -t cannot both read standard input")
+	stdin := 0
+	for _, one := range slices.Concat(e.files, e.cookies, []string{e.token}) {
+		if one == "-" {
+			stdin++
+		}
+	}
+	if stdin > 1 {
+		return errors.New("only one of -c, -t and --cookie can read standard input")
 	}
 	now, err := e.clock()
 	if err != nil {
 		return err
 	}
-	entry, err := e.goodEntry(cmd)
+	entry, others, err := e.withOthers(cmd)
 	if err != nil {
 		return err
 	}
@@ -83,14 +91,14 @@ func (e *explaining) run(cmd *cobra.Command) error {
 		Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	defer g.Close()
-	r, err := g.Route(conf, nil)
+	r, err := g.Route(withoutRedis(conf), nil)
 	if err != nil {
 		return badInput("the keys cannot be used: %w", err)
 	}
 	fetcher := inspect.NewFetcher(e.opt.Config, roots)
 	defer fetcher.Close()
 	x := inspect.Explain(cmd.Context(), inspect.Case{
-		Config: conf, Gate: g, Route: r, Request: req, Now: now, Fetch: fetcher, Claims: inspect.Claims(e.showClaims),
+		Config: conf, Gate: g, Route: r, Request: req, Now: now, Fetch: fetcher, Others: others, Claims: inspect.Claims(e.showClaims),
 	})
 	if note != "" {
 		x.Notes = append([]string{note}, x.Notes...)
@@ -102,6 +110,35 @@ func (e *explaining) run(cmd *cobra.Command) error {
 		return x.WriteGitHub(cmd.OutOrStdout(), entry.Input)
 	}
 	return x.WriteText(cmd.OutOrStdout())
+}
+
+// withOthers is the configuration, and all that were read beside it.
+func (e *explaining) withOthers(cmd *cobra.Command) (entry inspect.Entry, others []*config.Config, err error) {
+	all, report, entry, err := e.entryOfAll(cmd)
+	if err == nil && (!report.OK() || entry.Config == nil) {
+		err = &exitError{exitBadInput, errFindings}
+	}
+	if err != nil {
+		return entry, nil, err
+	}
+	for _, other := range all.Entries {
+		if other.Config != nil && other.Config != entry.Config {
+			others = append(others, other.Config)
+		}
+	}
+	return entry, others, nil
+}
+
+// withoutRedis is the configuration as a gate without a Redis takes it: explain
+// asks for no session there.
+func withoutRedis(c *config.Config) *config.Config {
+	if c.Login == nil || !c.Login.Session.Redis {
+		return c
+	}
+	own, l := *c, *c.Login
+	l.Session.Redis = false
+	own.Login = &l
+	return &own
 }
 
 // clock is the time of --at.
@@ -153,6 +190,9 @@ func (e *explaining) shown(cmd *cobra.Command, c *config.Config) (req *inspect.R
 		}
 		req.Headers = append(req.Headers, [2]string{strings.TrimSpace(name), strings.TrimSpace(value)})
 	}
+	if err := e.addCookies(cmd, req); err != nil {
+		return nil, "", err
+	}
 	if e.cert != "" {
 		if req.Certificate, err = os.ReadFile(e.cert); err != nil {
 			return nil, "", badInput("--client-cert: %w", err)
@@ -170,4 +210,28 @@ func (e *explaining) shown(cmd *cobra.Command, c *config.Config) (req *inspect.R
 		req.Carry(c, token)
 	}
 	return req, note, nil
+}
+
+// addCookies adds the line of --cookie: APISIX gives all cookies of a request in
+// one.
+func (e *explaining) addCookies(cmd *cobra.Command, req *inspect.Request) error {
+	var pairs []string
+	for _, given := range e.cookies {
+		if given == "-" {
+			data, err := readInput(cmd, "-")
+			if err != nil {
+				return err
+			}
+			given = string(data)
+		}
+		pair, err := inspect.PastedCookies(given)
+		if err != nil {
+			return badInput("--cookie: %w", err)
+		}
+		pairs = append(pairs, pair)
+	}
+	if len(pairs) > 0 {
+		req.Headers = append(req.Headers, [2]string{"cookie", strings.Join(pairs, "; ")})
+	}
+	return nil
 }

@@ -23,6 +23,8 @@ type inputs struct {
 
 func (in *inputs) flags(cmd *cobra.Command) {
 	operatorFlags(cmd, &in.opt.Config)
+	in.opt.Config.Redis = true // a configuration is right or wrong by itself
+	cmd.Flags().Var((*redisNamed)(&in.opt), "redis-url", "judge for a runner with this --redis-`URL`, which is not asked; without one, session.store redis gets a warning")
 	f := cmd.Flags()
 	f.StringVar(&in.admin, "admin", "", "`URL` of an Admin API to read routes and what they refer to from, such as http://127.0.0.1:9180; its key is $APISIX_ADMIN_KEY")
 	f.StringSliceVar(&in.opt.Plugins, "plugin", nil, "`NAME` of a further plugin that the runner has; may be repeated")
@@ -68,25 +70,32 @@ func (c *chosen) flags(cmd *cobra.Command) {
 // entry reads the configuration. What is to be said about it is written to
 // standard error.
 func (c *chosen) entry(cmd *cobra.Command) (*inspect.Report, inspect.Entry, error) {
+	_, report, entry, err := c.entryOfAll(cmd)
+	return report, entry, err
+}
+
+// entryOfAll is entry, and the report of all that was read.
+func (c *chosen) entryOfAll(cmd *cobra.Command) (all, report *inspect.Report, entry inspect.Entry, err error) {
 	documents, err := c.read(cmd, c.files)
 	if err != nil {
-		return nil, inspect.Entry{}, err
+		return nil, nil, inspect.Entry{}, err
 	}
-	report := inspect.Check(documents, c.opt)
-	entry, err := report.Choose(c.route)
+	all = inspect.Check(documents, c.opt)
+	report = all
+	entry, err = report.Choose(c.route)
 	if err == nil && c.route != "" {
 		report = report.Of(entry)
 	}
 	switch {
 	case err != nil && c.route == "" && len(report.Entries) > 1: // it is for the caller to say which
-		return nil, entry, &exitError{exitUsage, err}
+		return nil, nil, entry, &exitError{exitUsage, err}
 	case err != nil && report.OK():
-		return nil, entry, badInput("%w", err)
+		return nil, nil, entry, badInput("%w", err)
 	}
 	if err := report.WriteText(cmd.ErrOrStderr()); err != nil {
-		return nil, entry, err
+		return nil, nil, entry, err
 	}
-	return report, entry, nil
+	return all, report, entry, nil
 }
 
 // goodEntry is entry for a command that has no use for one with errors.

@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 		Setup:         mintedTokens,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
+			"sealcookie": sealCookie,
 			"waitsocket": waitSocket,
 			"deadsocket": deadSocket,
 			"terminate":  terminate,

@@ -23,7 +23,7 @@ var layers = map[string][]string{
 	"ci/official":                {"plugins/auth0jwt", officialRunner},
 	"internal/runner":            {"internal/a6", "internal/fold", "internal/inplace", officialRunner},
 	"internal/inplace":           {officialRunner},
-	"internal/inspect":           {"internal/claim", "internal/config", "internal/fetch", "internal/gate", "internal/identity", "internal/jwk", "internal/policy", "internal/refusal", "internal/strictjson", "internal/token"},
+	"internal/inspect":           {"internal/claim", "internal/config", "internal/fetch", "internal/gate", "internal/identity", "internal/jwk", "internal/login", "internal/policy", "internal/refusal", "internal/secret", "internal/session", "internal/strictjson", "internal/token"},
 	"internal/gate":              {"internal/config", "internal/dpop", "internal/fetch", "internal/fold", "internal/identity", "internal/jwks", "internal/latency", "internal/login", "internal/oidc", "internal/policy", "internal/refusal", "internal/replay", "internal/resource", "internal/revocation", "internal/secret", "internal/session", "internal/session/store", "internal/strictjson", "internal/token"},
 	"internal/policy":            {"internal/claim", "internal/config", "internal/dpop", "internal/fold", "internal/identity", "internal/jwk", "internal/refusal", "internal/rule", "internal/strictjson", "internal/token"},
 	"internal/config":            {"internal/claim", "internal/fold", "internal/identity", "internal/jwk", "internal/pattern", "internal/refusal", "internal/rule", "internal/secret", "internal/strictjson", "internal/token"},

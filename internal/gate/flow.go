@@ -140,9 +140,7 @@ func (g *Gate) newFlow(conf *config.Config, keys Keys) (*flow, error) {
 	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
 	}
-	seal := session.NewSealer(l.Session.Secrets, session.Binding{
-		Cookie: session.CookieName(l.Session.Cookie, l.Insecure), ClientID: l.ClientID, Issuer: issuer.Issuer, Origin: l.Origin,
-	})
+	seal := session.NewSealer(l.Session.Secrets, SessionBinding(conf))
 	kept := store.Options{
 		Memory: g.opt.Sessions, Sealer: seal, Idle: l.Session.IdleTimeout, SameSiteNone: l.Session.SameSiteNone,
 		Insecure: l.Insecure, Redis: g.opt.Redis, Now: g.opt.Now,
@@ -166,6 +164,14 @@ func (g *Gate) newFlow(conf *config.Config, keys Keys) (*flow, error) {
 	}
 	f.Flow = login.New(o)
 	return f, nil
+}
+
+// SessionBinding is whose the sessions of a configuration with login are.
+func SessionBinding(conf *config.Config) session.Binding {
+	l := conf.Login
+	return session.Binding{
+		Cookie: session.CookieName(l.Session.Cookie, l.Insecure), ClientID: l.ClientID, Issuer: conf.Issuers[0].Issuer, Origin: l.Origin,
+	}
 }
 
 var errNoRedis = fmt.Errorf("login: session.store redis needs the runner's --redis-url")

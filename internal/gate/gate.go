@@ -24,6 +24,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session/store"
 )
 
@@ -239,7 +240,13 @@ func (g *Gate) Decide(r *Route, req Request) (v Verdict) {
 // Explain is Decide with every check and its outcome. It looks nothing
 // remembered up, so that every check that is asked for is made.
 func (g *Gate) Explain(r *Route, req Request) (policy.Decision, []policy.Step) {
-	w := &work{asked: true} // it has no session
+	return g.ExplainSession(r, req, nil)
+}
+
+// ExplainSession is Explain of a request that has a session; nil is none. The
+// session is taken as it is: it is neither refreshed nor written.
+func (g *Gate) ExplainSession(r *Route, req Request, s *session.Session) (policy.Decision, []policy.Step) {
+	w := &work{asked: true, session: s}
 	r = r.or()
 	steps := r.policy.Trace(&w.Judgement, req, g.opt.Now())
 	fresh := &Gate{opt: g.opt, registry: g.registry, proofs: g.proofs}

@@ -12,6 +12,9 @@ import (
 var acrossResources = []func(*Report){
 	(*Report).references,
 	(*Report).protection,
+	(*Report).sharedSessions,
+	(*Report).ownPathsAreRouted,
+	(*Report).pagesAreAskedFor,
 	(*Report).anything,
 }
 

@@ -16,11 +16,12 @@ import (
 type advice struct{ path, text string }
 
 // advise finds what a configuration may say and hardly means.
-func advise(c *config.Config, data []byte, opt config.Options) (all []advice) {
+func advise(c *config.Config, data []byte, opt Options) (all []advice) {
 	document, _ := readJSON(data)
 	all = append(all, issuerNames(document)...)
-	all = append(all, unreachable(c, document, opt)...)
+	all = append(all, unreachable(c, document, opt.Config)...)
 	all = append(all, booleans(c)...)
+	all = append(all, logins(c, opt)...)
 	return append(all, headers(c, data)...)
 }
 

@@ -24,7 +24,19 @@ type Options struct {
 	Config config.Options
 	// Plugins are the names of plugins that the runner has besides auth0-jwt.
 	Plugins []string
+	// Redis is what is known of its Redis. Config.Redis says whether
+	// configurations may ask for one.
+	Redis RedisKnowledge
 }
+
+// RedisKnowledge says whether the runner is known to have a Redis.
+type RedisKnowledge uint8
+
+// The values of RedisKnowledge.
+const (
+	RedisUnknown RedisKnowledge = iota // whatever needs one gets a warning
+	RedisKnown
+)
 
 // Finding is one thing to say about a document.
 type Finding struct {
@@ -164,7 +176,7 @@ func (r *Report) entry(s spot, data []byte, where func(path string) place) *Entr
 			path, said := splitWarning(w)
 			r.warn(at(path), said)
 		}
-		for _, a := range advise(c, data, r.opt.Config) {
+		for _, a := range advise(c, data, r.opt) {
 			r.warn(at(a.path), a.text)
 		}
 	}

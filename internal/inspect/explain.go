@@ -8,8 +8,10 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/identity"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/login"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
@@ -22,6 +24,8 @@ type Case struct {
 	Now     time.Time // as the gate's clock says
 	// Fetch asks issuers why keys are not there; nil asks nobody.
 	Fetch Fetcher
+	// Others are configurations whose sessions the request's may be by mistake.
+	Others []*config.Config
 	// Claims says whether claims of the token are shown. The token never is.
 	Claims Claims
 }
@@ -38,12 +42,18 @@ const (
 // Explanation is the walk of a request through the table of checks.
 type Explanation struct {
 	Notes   []string // about the token as a whole
-	Checks  []ExplainedCheck
-	Reports []string // of rules with report_only
-	Forward bool
-	Edits   []string       // where the request is forwarded
-	Answer  refusal.Answer // where it is not
-	Reason  string         // where it is not
+	Session []string // what the request's cookies are, with login
+	Login   []string // what login makes of the outcome
+	// SentToLogin says that the client is sent to the issuer's login page (302) and
+	// gets no other answer.
+	SentToLogin bool
+	Own         bool // login answers the path itself: there are no checks and no answer
+	Checks      []ExplainedCheck
+	Reports     []string // of rules with report_only
+	Forward     bool
+	Edits       []string       // where the request is forwarded
+	Answer      refusal.Answer // where it is not
+	Reason      string         // where it is not
 }
 
 // ExplainedCheck is one check and how it ended.
@@ -71,9 +81,23 @@ func Explain(ctx context.Context, c Case) *Explanation {
 			Answer: answer,
 		}
 	}
-	d, steps := c.Gate.Explain(c.Route, c.Request)
-	s := newSubject(ctx, c)
-	x := &Explanation{Notes: s.notes()}
+	var found *session.Session
+	x := &Explanation{}
+	if l := c.Config.Login; l != nil {
+		if said := ownAnswer(l, c.Request); said != "" {
+			return &Explanation{Own: true, Login: []string{said}}
+		}
+		found, x.Session = sessionOf(c)
+	}
+	d, steps := c.Gate.ExplainSession(c.Route, c.Request, found)
+	s := newSubject(ctx, c, found)
+	x.Notes = s.notes()
+	if c.Config.Login != nil {
+		x.Login = s.login(d)
+		if found != nil && s.elsewhere {
+			x.Session = append(x.Session, "the request has a token of its own, which wins: nobody looks at the session")
+		}
+	}
 	for n, step := range steps {
 		explained := ExplainedCheck{Number: n + 1, Name: step.Check.Name, Outcome: outcomeNames[step.Outcome]}
 		switch step.Outcome {
@@ -96,6 +120,10 @@ func Explain(ctx context.Context, c Case) *Explanation {
 		x.Edits = s.edits(edits)
 		return x
 	}
+	if x.SentToLogin = c.Config.Login != nil && s.sentToLogin(d); x.SentToLogin {
+		x.Reason = login.ReasonRedirect
+		return x
+	}
 	x.Answer, x.Reason = c.Route.Answer(d.Refusal()), d.Refusal().Kind.Reason()
 	return x
 }
@@ -108,19 +136,31 @@ type subject struct {
 	tok    *token.Untrusted // without claims where there is none to read
 	read   bool             // there is one
 	issuer *config.Issuer   // the token's, if it is configured; else the first
+
+	session   *session.Session // of the request; nil is none
+	elsewhere bool             // the request has a token that is not the session's
 }
 
-func newSubject(ctx context.Context, c Case) *subject {
-	s := &subject{Case: c, ctx: ctx, tok: &token.Untrusted{}, issuer: &c.Config.Issuers[0]}
+func newSubject(ctx context.Context, c Case, found *session.Session) *subject {
+	s := &subject{Case: c, ctx: ctx, tok: &token.Untrusted{}, issuer: &c.Config.Issuers[0], session: found}
 	sources := c.Config.TokenFrom
 	if c.Config.DPoP != config.Off {
 		sources = append(sources[:len(sources):len(sources)], token.Source{Kind: token.Header, Name: "authorization", Scheme: "DPoP"})
 	}
-	found, err := token.Extract(sources, c.Request)
-	if err != nil {
+	raw := ""
+	switch given, err := token.Extract(sources, c.Request); {
+	case err != nil: // two
 		return s
+	case given.Raw != "":
+		raw, s.elsewhere = given.Raw, true
+	case found == nil:
+		return s
+	case c.Config.Login.JudgeIDToken:
+		raw = found.IDToken
+	default:
+		raw = found.AccessToken
 	}
-	tok, err := token.Parse(found.Raw)
+	tok, err := token.Parse(raw)
 	if err != nil {
 		return s
 	}
@@ -135,6 +175,9 @@ func newSubject(ctx context.Context, c Case) *subject {
 
 // notes are about the token as a whole.
 func (s *subject) notes() []string {
+	if l := s.Config.Login; l != nil && l.JudgeIDToken {
+		return nil
+	}
 	if sign := s.idToken(); sign != "" {
 		return []string{"this looks like an ID token, since " + sign + ": it tells an application who logged in. An API wants the access token of the same answer"}
 	}
@@ -191,6 +234,9 @@ func (s *subject) headerValue(h identity.Header) string {
 			if s.Claims == ShowClaims {
 				return h.Value
 			}
+			if carried.From == identity.IDToken {
+				return "(the claim " + carried.Claim.String() + " of the ID token)"
+			}
 			return "(the claim " + carried.Claim.String() + ")"
 		}
 	}
@@ -199,6 +245,12 @@ func (s *subject) headerValue(h identity.Header) string {
 			return h.Value
 		}
 		return "(all claims)"
+	}
+	switch l := s.Config.Login; {
+	case l != nil && l.ForwardAccessToken && strings.EqualFold(h.Name, "authorization"):
+		return "(Bearer and the session's access token)"
+	case l != nil && strings.EqualFold(h.Name, "cookie"):
+		return "(what the client sent, without the token and the cookies of login)"
 	}
 	return "(what the client sent, without the token)"
 }

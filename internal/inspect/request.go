@@ -125,6 +125,21 @@ func Pasted(text string) (raw, note string) {
 	return raw, note
 }
 
+var errNoCookies = errors.New("want NAME=VALUE, or the line of a Cookie header")
+
+// PastedCookies is the line of a Cookie header as somebody pastes it: without
+// white space and quotation marks around it and the header's name before it.
+func PastedCookies(text string) (line string, err error) {
+	line = strings.TrimSpace(strings.Trim(strings.TrimSpace(text), `"'`))
+	if rest, ok := cutPrefixFold(line, "cookie:"); ok {
+		line = strings.TrimSpace(rest)
+	}
+	if !strings.Contains(line, "=") || strings.ContainsAny(line, "\r\n") {
+		return "", errNoCookies
+	}
+	return line, nil
+}
+
 func cutPrefixFold(s, prefix string) (rest string, ok bool) {
 	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
 		return s, false

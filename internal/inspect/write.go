@@ -32,6 +32,12 @@ func (x *Explanation) WriteText(w io.Writer) error {
 	if len(x.Notes) > 0 {
 		out.printf("\n")
 	}
+	for n, said := range x.Session {
+		if n == 0 {
+			out.printf("the session\n")
+		}
+		out.printf("         %s\n", said)
+	}
 	for _, c := range x.Checks {
 		outcome := outcomeTexts[c.Outcome]
 		if c.Outcome == "refused" {
@@ -47,6 +53,19 @@ func (x *Explanation) WriteText(w io.Writer) error {
 	}
 	for _, report := range x.Reports {
 		out.printf("     %s\n", report)
+	}
+	for n, said := range x.Login {
+		if n == 0 {
+			out.printf("the login\n")
+		}
+		out.printf("         %s\n", said)
+	}
+	if x.Own {
+		return out.err
+	}
+	if x.SentToLogin {
+		out.printf("\nthe client gets\nstatus 302, to the login page\n")
+		return out.err
 	}
 	if x.Forward {
 		out.printf("\nforwarded, with these edits\n")
@@ -76,15 +95,17 @@ func (x *Explanation) WriteJSON(w io.Writer) error {
 		Forward bool             `json:"forward"`
 		Reason  string           `json:"reason,omitempty"`
 		Notes   []string         `json:"notes,omitempty"`
+		Session []string         `json:"session,omitempty"`
+		Login   []string         `json:"login,omitempty"`
 		Checks  []ExplainedCheck `json:"checks"`
 		Reports []string         `json:"reports,omitempty"`
 		Edits   []string         `json:"edits,omitempty"`
 		Answer  *jsonAnswer      `json:"answer,omitempty"`
-	}{x.Forward, x.Reason, x.Notes, x.Checks, x.Reports, x.Edits, answerOf(x)})
+	}{x.Forward, x.Reason, x.Notes, x.Session, x.Login, append([]ExplainedCheck{}, x.Checks...), x.Reports, x.Edits, answerOf(x)})
 }
 
 func answerOf(x *Explanation) *jsonAnswer {
-	if x.Forward {
+	if x.Forward || x.Own || x.SentToLogin {
 		return nil
 	}
 	return &jsonAnswer{x.Answer.Status, headerPairs(x.Answer), string(x.Answer.Body)}
