@@ -21,7 +21,7 @@ import (
 
 var (
 	shownFile = regexp.MustCompile("(?ms)^```[a-z]+ (\\S+)\n(.*?)^```$")
-	session   = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
+	console   = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
 	shownLog  = regexp.MustCompile("(?ms)^```log (\\S+) (good|expired)\n(.*?)^```$")
 	reasons   = regexp.MustCompile("(?s)<!-- reasons -->\n(.*?)<!-- /reasons -->")
 )
@@ -76,9 +76,9 @@ func (p *page) files() {
 func (p *page) sessions(text string, least int) string {
 	p.t.Helper()
 	commands := 0
-	happens := session.ReplaceAllStringFunc(text, func(block string) string {
+	happens := console.ReplaceAllStringFunc(text, func(block string) string {
 		var lines strings.Builder
-		for line := range strings.Lines(session.FindStringSubmatch(block)[1]) {
+		for line := range strings.Lines(console.FindStringSubmatch(block)[1]) {
 			command, ok := strings.CutPrefix(strings.TrimSpace(line), "$ go-runner ")
 			if !ok {
 				continue
