@@ -58,6 +58,7 @@ var layers = map[string][]string{
 	"internal/testkit/upstream":  {},
 	"apisix-conf":                {},
 	"ci":                         {},
+	"docs":                       {},
 }
 
 // pure are packages that read no clock, wait for nothing and remember nothing:
