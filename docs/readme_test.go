@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -21,26 +22,35 @@ import (
 
 // site is a gateway with the real runner, an issuer and an upstream.
 type site struct {
-	bin      string // the directory of go-runner
 	issuer   *issuer.Issuer
 	upstream *upstream.Upstream
 	gateway  *gateway.Gateway
 }
 
-func build(t *testing.T, dir, source string) string {
-	t.Helper()
-	binary := filepath.Join(dir, filepath.Base(source))
-	if out, err := exec.Command("go", "build", "-o", binary, source).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+// bin is the directory of the go-runner that TestMain built.
+var bin string
+
+func TestMain(m *testing.M) { os.Exit(withRunner(m)) }
+
+func withRunner(m *testing.M) int {
+	var err error
+	if bin, err = os.MkdirTemp("", "docs"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	return binary
+	defer os.RemoveAll(bin)
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "go-runner"), "../cmd/go-runner").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
 }
 
 func startSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{bin: t.TempDir()}
-	socket := filepath.Join(s.bin, "runner.sock")
-	serve(t, exec.Command(build(t, s.bin, "../cmd/go-runner"), "run", "--allow-insecure", "--listen", "unix:"+socket))
+	s := &site{}
+	socket := filepath.Join(t.TempDir(), "runner.sock")
+	serve(t, exec.Command(filepath.Join(bin, "go-runner"), "run", "--allow-insecure", "--listen", "unix:"+socket))
 	var err error
 	if s.issuer, err = issuer.Start(issuer.Options{}); err != nil {
 		t.Fatal(err)
@@ -111,15 +121,15 @@ func (s *site) here() []string {
 	}
 }
 
-func (s *site) env(more ...string) []string {
-	return append([]string{"PATH=" + s.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "ADMIN_KEY=key-of-the-test"}, more...)
+func environment(more ...string) []string {
+	return append([]string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "ADMIN_KEY=key-of-the-test"}, more...)
 }
 
 func TestTheREADMEProtectsAFirstRoute(t *testing.T) {
 	need(t, "curl")
 	need(t, "jq")
 	s := startSite(t)
-	open(t, "../README.md").runs(t, t.TempDir(), s.env("CLIENT_ID=machine", "CLIENT_SECRET=its-secret"), s.here()...)
+	open(t, "../README.md").runs(t, t.TempDir(), environment("CLIENT_ID=machine", "CLIENT_SECRET=its-secret"), s.here()...)
 }
 
 // stockClaims are those that Auth0 puts into the access token of a person for an
@@ -162,7 +172,7 @@ func TestTheREADMEsPoliciesJudgeTokensOfATenantAsItSays(t *testing.T) {
 			}
 			policy := strings.NewReplacer(s.here()...).Replace(readme.file(t, c.policy))
 			s.putRoute(t, "/judged/*", policy)
-			if got := s.get(t, "/judged/x", token); got != c.want {
+			if got, _ := s.ask(t, "/judged/x", token); got != c.want {
 				t.Errorf("status %d, want %d", got, c.want)
 			}
 		})
@@ -196,17 +206,22 @@ func (s *site) putRoute(t *testing.T, uri, policy string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.gateway.AdminURL()+"/apisix/admin/routes/judged", strings.NewReader(string(body)))
+	s.put(t, string(body))
+}
+
+func (s *site) put(t *testing.T, route string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.gateway.AdminURL()+"/apisix/admin/routes/judged", strings.NewReader(route))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("X-API-KEY", "key-of-the-test")
-	if status := send(t, req); status != http.StatusOK && status != http.StatusCreated {
-		t.Fatalf("the Admin API answered %d", status)
+	if status, body := send(t, req); status != http.StatusOK && status != http.StatusCreated {
+		t.Fatalf("the Admin API answered %d %s", status, body)
 	}
 }
 
-func (s *site) get(t *testing.T, path, token string) int {
+func (s *site) ask(t *testing.T, path, token string) (status int, body []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.gateway.URL()+path, nil)
 	if err != nil {
@@ -216,14 +231,37 @@ func (s *site) get(t *testing.T, path, token string) int {
 	return send(t, req)
 }
 
-func send(t *testing.T, req *http.Request) int {
+// answers waits until the gateway reaches its runner.
+func (s *site) answers(t *testing.T, path string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(req.Context(), time.Minute)
+	hangs := time.After(hangGuard)
+	for {
+		if status, _ := s.ask(t, path, "none"); status != http.StatusServiceUnavailable {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-hangs:
+			t.Fatal("the gateway never reached its runner")
+		}
+	}
+}
+
+// hangGuard ends what hangs. Nothing that works comes near it, however busy the
+// machine is.
+const hangGuard = 5 * time.Minute
+
+func send(t *testing.T, req *http.Request) (status int, body []byte) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(req.Context(), hangGuard)
 	defer cancel()
 	resp, err := http.DefaultClient.Do(req.WithContext(ctx))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	return resp.StatusCode
+	if body, err = io.ReadAll(resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, body
 }

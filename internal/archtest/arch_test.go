@@ -20,6 +20,7 @@ var layers = map[string][]string{
 	"cmd/playground":             {"internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
 	"plugins/auth0jwt/register":  {"plugins/auth0jwt", officialRunner},
 	"plugins/auth0jwt":           {"internal/config", "internal/gate", "internal/identity", "internal/inplace", "internal/redis", "internal/refusal", "internal/replay", "internal/revocation", officialRunner},
+	"plugins/engine":             {"internal/runner", officialRunner},
 	"ci/official":                {"plugins/auth0jwt", officialRunner},
 	"internal/runner":            {"internal/a6", "internal/fold", "internal/inplace", officialRunner},
 	"internal/inplace":           {officialRunner},
