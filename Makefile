@@ -31,7 +31,7 @@ UNITS      = $(shell $(GO) list ./... | grep -v '/ci$$')
 E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)' RUNNER='$(RUNNER)' $(if $(GATEWAY),ADMIN_KEY="$(ADMIN_KEY_NOW)")
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down check unit e2e chaos test compose-config bench fuzz image vulncheck clean
+.PHONY: help build run up down check unit e2e chaos test compose-config kubernetes bench fuzz image vulncheck clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -86,7 +86,7 @@ e2e: ## end to end, on the gateway double or with GATEWAY= ADMIN= on a real APIS
 chaos: ## two minutes of an issuer that is sick at random, under load
 	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),120) $(GO) test -count=1 -v -timeout 10m -run TestChaos ./ci/
 
-test: check unit compose-config ## everything CI runs
+test: check unit compose-config kubernetes ## everything CI runs
 	$(MAKE) e2e
 	$(MAKE) e2e MODE=cmd
 	$(MAKE) e2e RUNNER=official
@@ -97,6 +97,10 @@ compose-config: ## docker-compose.yml is clean, in both profiles
 	  ADMIN_KEY=unused $(COMPOSE) config -q && ADMIN_KEY=unused $(COMPOSE) --profile cmd config -q && \
 	  echo "docker-compose.yml is clean ($(COMPOSE))"; \
 	else echo "docker-compose.yml was not checked: $(NO_COMPOSE)"; $(if $(CI),exit 1,true); fi
+
+# The module is apart, since nothing else needs Kubernetes' types and Helm.
+kubernetes: ## the Helm values are what Kubernetes takes; with CHART= the official chart is rendered with them
+	cd apisix-conf/kubernetes && CHART='$(abspath $(CHART))' $(GO) test $(if $(CHART),-tags chart) ./...
 
 bench: ## Go benchmarks with the tables of docs/performance.md; it takes a while
 	$(GO) test -run '^$$' -bench . -benchtime $(or $(BENCHTIME),1s) -benchmem -timeout 30m ./...

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -67,8 +68,9 @@ func startSite(t *testing.T) *site {
 	return s
 }
 
-// serve starts a runner and waits until it logs that it listens.
-func serve(t *testing.T, cmd *exec.Cmd) {
+// serve starts a runner and waits until it logs that it listens. It ends at stop,
+// or with the test.
+func serve(t *testing.T, cmd *exec.Cmd) (stop func()) {
 	t.Helper()
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -95,7 +97,7 @@ func serve(t *testing.T, cmd *exec.Cmd) {
 	case log := <-ended:
 		t.Fatalf("the runner ended:\n%s", log)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Error(err)
 		}
@@ -104,6 +106,8 @@ func serve(t *testing.T, cmd *exec.Cmd) {
 			t.Errorf("the runner ended with %v", err)
 		}
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // here replaces what a page names by what there is on this machine.
