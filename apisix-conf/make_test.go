@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -44,7 +43,7 @@ func makes(t *testing.T, dir string, env []string, args ...string) {
 func TestWhatTheImagesCopyIsLinuxAndReadableByAnyUserInThem(t *testing.T) {
 	context := filepath.Join(t.TempDir(), "image")
 	// GOOS stands for a machine that is no linux.
-	makes(t, "..", []string{"GOOS=darwin"}, "image-context", "CONTEXT="+context, "IMAGE_ARCH="+runtime.GOARCH)
+	makes(t, "..", []string{"GOOS=darwin"}, "image-context", "CONTEXT="+context, "IMAGE_ARCHS=amd64 arm64")
 	modes := map[string]fs.FileMode{}
 	err := filepath.WalkDir(context, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -62,8 +61,8 @@ func TestWhatTheImagesCopyIsLinuxAndReadableByAnyUserInThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]fs.FileMode{
-		"go-runner": 0o755, "playground": 0o755,
-		".": 0o755, "etc": 0o755, "etc/ssl": 0o755, "etc/ssl/certs": 0o755, "etc/ssl/certs/ca-certificates.crt": 0o644,
+		".": 0o755, "linux": 0o755, "linux/amd64": 0o755, "linux/arm64": 0o755,
+		"linux/amd64/go-runner": 0o755, "linux/amd64/playground": 0o755, "linux/arm64/go-runner": 0o755, "linux/arm64/playground": 0o755,
 		"run": 0o755, "run/auth0-jwt": 0o700, // the socket's directory is its owner's alone
 	} {
 		got, there := modes[name]
@@ -75,16 +74,21 @@ func TestWhatTheImagesCopyIsLinuxAndReadableByAnyUserInThem(t *testing.T) {
 	if len(modes) > 0 {
 		t.Errorf("not expected in the image: %v", modes)
 	}
-	for _, name := range []string{"go-runner", "playground"} {
-		binary, err := elf.Open(filepath.Join(context, name))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
+	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
+		for _, name := range []string{"go-runner", "playground"} {
+			binary, err := elf.Open(filepath.Join(context, "linux", arch, name))
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if binary.Section(".interp") != nil {
+				t.Errorf("%s: it needs a dynamic linker, and the image has none", name)
+			}
+			if binary.Machine != machine {
+				t.Errorf("%s for %s is for %s", name, arch, binary.Machine)
+			}
+			binary.Close()
 		}
-		if binary.Section(".interp") != nil {
-			t.Errorf("%s: it needs a dynamic linker, and the image has none", name)
-		}
-		binary.Close()
 	}
 }
 
