@@ -74,6 +74,13 @@ func TestWhatTheImagesCopyIsLinuxAndReadableByAnyUserInThem(t *testing.T) {
 	if len(modes) > 0 {
 		t.Errorf("not expected in the image: %v", modes)
 	}
+	for _, source := range copied(t) {
+		for _, arch := range []string{"amd64", "arm64"} {
+			if _, err := os.Stat(filepath.Join(context, strings.ReplaceAll(source, "$TARGETARCH", arch))); err != nil {
+				t.Errorf("the Dockerfile copies what is not there: %v", err)
+			}
+		}
+	}
 	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
 		for _, name := range []string{"go-runner", "playground"} {
 			binary, err := elf.Open(filepath.Join(context, "linux", arch, name))
@@ -90,6 +97,24 @@ func TestWhatTheImagesCopyIsLinuxAndReadableByAnyUserInThem(t *testing.T) {
 			binary.Close()
 		}
 	}
+}
+
+var copies = regexp.MustCompile(`(?m)^COPY (?:--\S+ )*dist/image/(\S+) `)
+
+// copied are what the Dockerfile copies, below dist/image.
+func copied(t *testing.T) (sources []string) {
+	t.Helper()
+	text, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range copies.FindAllStringSubmatch(string(text), -1) {
+		sources = append(sources, m[1])
+	}
+	if len(sources) == 0 {
+		t.Error("the Dockerfile copies nothing")
+	}
+	return sources
 }
 
 // A key of digits alone, or one like 1e5, would be a number to APISIX, and true
