@@ -19,8 +19,9 @@ EPOCH     ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 COMPOSE   ?= $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; \
 	elif command -v docker-compose >/dev/null 2>&1; then echo docker-compose; fi)
 NO_COMPOSE = neither docker compose nor docker-compose is installed
-# docker-compose.yml asks for an admin key even where none is used.
-COMPOSE_ANY_KEY = ADMIN_KEY=$${ADMIN_KEY:-unused} $(COMPOSE) --profile cmd
+# docker-compose.yml asks for a key and secrets even where none is used.
+COMPOSE_ANY_KEY = ADMIN_KEY=$${ADMIN_KEY:-unused} AUTH0_APP_SECRET=$${AUTH0_APP_SECRET:-unused} \
+	SESSION_SECRET=$${SESSION_SECRET:-unused} $(COMPOSE)
 # The admin key is in the environment, or in .env, where make up puts it.
 ADMIN_KEY_NOW = $${ADMIN_KEY:-$$(sed -n 's/^ADMIN_KEY=//p' .env 2>/dev/null | tail -n 1)}
 # make up PROFILE=cmd adds the APISIX that starts the runner itself.
@@ -28,14 +29,14 @@ PROFILE   ?=
 UP         = $(COMPOSE)$(if $(PROFILE), --profile $(PROFILE))
 # Compose v1 has no --wait: there, bin/playground demo alone does the waiting.
 WAIT       = $(if $(filter compose,$(COMPOSE)),--wait --wait-timeout 60)
-PORTS      = $(if $(filter cmd,$(PROFILE)),--gateway http://127.0.0.1:19080 --admin http://127.0.0.1:19180)
+PORTS      = $(if $(filter cmd,$(PROFILE)),--gateway http://127.0.0.1:19080 --admin http://127.0.0.1:19180 --without-login)
 APISIX     = $(if $(filter cmd,$(PROFILE)),apisix-cmd,apisix)
-# The end-to-end suite runs alone; everything else is a unit.
-UNITS      = $(shell $(GO) list ./... | grep -v '/ci$$')
+# The end-to-end suite and the browser run alone; everything else is a unit.
+UNITS      = $(shell $(GO) list ./... | grep -v -e '/ci$$' -e '/internal/browsertest$$')
 E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)' RUNNER='$(RUNNER)' $(if $(GATEWAY),ADMIN_KEY="$(ADMIN_KEY_NOW)")
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down check unit e2e chaos test compose-config kubernetes bench fuzz image release release-snapshot vulncheck clean
+.PHONY: help build run up down check unit e2e browser chaos test compose-config kubernetes bench fuzz image release release-snapshot vulncheck clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -50,7 +51,7 @@ run: build bin/playground ## the main job on this machine, with a double of APIS
 bin/playground:
 	$(GO) build -o bin/playground ./cmd/playground
 
-up: compose-there image admin-key bin/playground ## the same with the real APISIX and etcd in containers: make up [PROFILE=cmd] [ARGS=--once]
+up: compose-there image demo-secrets bin/playground ## the same with the real APISIX and etcd in containers: make up [PROFILE=cmd] [ARGS=--once]
 	@# APISIX reads its config.yaml as user 636, whatever the umask of the clone was.
 	@chmod a+r apisix-conf/*/config.yaml
 	@$(UP) up -d $(WAIT) && bin/playground demo $(PORTS) $(ARGS) || { \
@@ -58,21 +59,23 @@ up: compose-there image admin-key bin/playground ## the same with the real APISI
 	  echo "make up failed. Read: $(UP) logs $(APISIX) runner"; exit 1; }
 
 down: compose-there ## end what make up started
-	$(COMPOSE_ANY_KEY) down -v
+	$(COMPOSE_ANY_KEY) --profile cmd down -v
 
 .PHONY: compose-there
 compose-there:
 	@if [ -z "$(COMPOSE)" ]; then echo "$(NO_COMPOSE)"; exit 1; fi
 
-# A fresh key for APISIX's Admin API in .env, which git ignores and Compose
-# reads; the one that is there stays. It begins with letters, since APISIX would
-# read a key of digits alone as a number, which no X-API-KEY equals.
-.PHONY: admin-key
-admin-key:
-	@if [ -z "$$ADMIN_KEY" ]; then \
-	  umask 077 && touch .env && chmod 600 .env && \
-	  { grep -q '^ADMIN_KEY=.' .env || \
-	    printf 'ADMIN_KEY=demo-%s\n' "$$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >>.env; }; fi
+# Fresh random values in .env, which git ignores and Compose reads, for the key of
+# APISIX's Admin API and for the two secrets of the login; what is there stays, and
+# the environment comes first. They begin with letters, since APISIX would read a
+# key of digits alone as a number, which no X-API-KEY equals.
+.PHONY: demo-secrets
+demo-secrets:
+	@for name in ADMIN_KEY AUTH0_APP_SECRET SESSION_SECRET; do \
+	  if [ -z "$$(printenv $$name)" ]; then \
+	    umask 077 && touch .env && chmod 600 .env && \
+	    { grep -q "^$$name=." .env || \
+	      printf '%s=demo-%s\n' $$name "$$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >>.env; } || exit 1; fi; done
 
 check: ## gofumpt, vet, staticcheck, actionlint
 	@unformatted=$$($(TOOL) gofumpt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -88,6 +91,9 @@ unit: ## unit tests with the race detector, fuzz corpora included
 e2e: ## end to end, on the gateway double or with GATEWAY= ADMIN= on a real APISIX
 	$(E2E_ENV) $(GO) test -count=1 -v -timeout 10m ./ci/...
 
+browser: ## logins, logouts and attacks in a real Chromium (Debian: apt-get install chromium)
+	$(GO) test -count=1 -v -timeout 10m ./internal/browsertest
+
 chaos: ## two minutes of an issuer that is sick at random, under load
 	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),120) $(GO) test -count=1 -v -timeout 10m -run TestChaos ./ci/
 
@@ -95,11 +101,12 @@ test: check unit compose-config kubernetes ## everything CI runs
 	$(MAKE) e2e
 	$(MAKE) e2e MODE=cmd
 	$(MAKE) e2e RUNNER=official
+	$(MAKE) browser
 	$(MAKE) run ARGS=--once
 
 compose-config: ## docker-compose.yml is clean, in both profiles
 	@if [ -n "$(COMPOSE)" ]; then \
-	  ADMIN_KEY=unused $(COMPOSE) config -q && ADMIN_KEY=unused $(COMPOSE) --profile cmd config -q && \
+	  $(COMPOSE_ANY_KEY) config -q && $(COMPOSE_ANY_KEY) --profile cmd config -q && \
 	  echo "docker-compose.yml is clean ($(COMPOSE))"; \
 	else echo "docker-compose.yml was not checked: $(NO_COMPOSE)"; $(if $(CI),exit 1,true); fi
 

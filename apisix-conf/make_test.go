@@ -33,7 +33,8 @@ func makes(t *testing.T, dir string, env []string, args ...string) {
 	cmd.Dir = dir
 	// The flags of a make around this test are not for the one inside.
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=") || strings.HasPrefix(v, "ADMIN_KEY=")
+		return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=") ||
+			slices.ContainsFunc(madeNames, func(name string) bool { return strings.HasPrefix(v, name+"=") })
 	}), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("make %v: %v\n%s", args, err, out)
@@ -119,9 +120,12 @@ func copied(t *testing.T) (sources []string) {
 
 // A key of digits alone, or one like 1e5, would be a number to APISIX, and true
 // a boolean: no X-API-KEY equals those.
-var madeKey = regexp.MustCompile(`^ADMIN_KEY=[a-z]+-[0-9a-f]{64}$`)
+var madeValue = regexp.MustCompile(`^[a-z]+-[0-9a-f]{64}$`)
 
-func TestTheAdminKeyIsMadeOnceAndKept(t *testing.T) {
+// madeNames are what make up makes a random value for.
+var madeNames = []string{"ADMIN_KEY", "AUTH0_APP_SECRET", "SESSION_SECRET"}
+
+func TestTheAdminKeyAndTheSecretsAreMadeOnceAndKept(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, ".env")
 	if err := os.WriteFile(file, []byte("OTHER=1\nADMIN_KEY=\n"), 0o644); err != nil {
@@ -135,28 +139,36 @@ func TestTheAdminKeyIsMadeOnceAndKept(t *testing.T) {
 		}
 		return string(text)
 	}
-	makes(t, dir, nil, "admin-key")
+	makes(t, dir, nil, "demo-secrets")
 	first := read()
 	lines := strings.Split(strings.TrimSuffix(first, "\n"), "\n")
-	if len(lines) != 3 || lines[0] != "OTHER=1" || !madeKey.MatchString(lines[2]) {
-		t.Errorf("got %q", first)
+	if len(lines) != 2+len(madeNames) || lines[0] != "OTHER=1" {
+		t.Fatalf("got %q", first)
+	}
+	values := map[string]bool{}
+	for at, name := range madeNames {
+		made, value, _ := strings.Cut(lines[2+at], "=")
+		if made != name || !madeValue.MatchString(value) || values[value] {
+			t.Errorf("got %q, want a value of its own for %s", lines[2+at], name)
+		}
+		values[value] = true
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	makes(t, dir, nil, "admin-key")
+	makes(t, dir, nil, "demo-secrets")
 	if again := read(); again != first {
 		t.Errorf("the key did not stay: %q, then %q", first, again)
 	}
 	other := t.TempDir()
-	makes(t, other, nil, "admin-key")
+	makes(t, other, nil, "demo-secrets")
 	if text, err := os.ReadFile(filepath.Join(other, ".env")); err != nil || strings.Contains(first, string(text)) {
 		t.Errorf("a second clone has the same key: %q, %v", text, err)
 	}
 	none := t.TempDir()
-	makes(t, none, []string{"ADMIN_KEY=mine"}, "admin-key")
+	makes(t, none, []string{"ADMIN_KEY=mine", "AUTH0_APP_SECRET=mine", "SESSION_SECRET=mine"}, "demo-secrets")
 	if _, err := os.Stat(filepath.Join(none, ".env")); !os.IsNotExist(err) {
-		t.Errorf("a key was made beside the environment's: %v", err)
+		t.Errorf("a value was made beside the environment's: %v", err)
 	}
 }
 

@@ -28,12 +28,17 @@ type readiness struct {
 
 // start starts a server of the playground and waits for its line.
 func (s *stack) start(name string, env []string, args ...string) (*process, readiness, error) {
+	return s.startLogging(name, name, env, args...)
+}
+
+// startLogging is start with a log of another name.
+func (s *stack) startLogging(name, log string, env []string, args ...string) (*process, readiness, error) {
 	var ready readiness
 	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, ready, err
 	}
-	p, err := s.launch(name, s.binary("playground"), env, in, args...)
+	p, err := s.launch(log, s.binary("playground"), env, in, args...)
 	in.Close()
 	if err != nil {
 		out.Close()

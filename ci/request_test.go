@@ -84,10 +84,11 @@ func (r route) send(t testing.TB, req request) answer {
 func (r route) try(req request) (answer, error) { return r.tryWith(client, req) }
 
 func (r route) tryWith(c *http.Client, req request) (answer, error) {
-	out, err := http.NewRequest(req.methodOr(), under.gateway+r.target(req), strings.NewReader(req.body))
+	out, err := http.NewRequest(req.methodOr(), r.on.gateway+r.target(req), strings.NewReader(req.body))
 	if err != nil {
 		return answer{}, err
 	}
+	out.Host = cmp.Or(r.host, out.Host)
 	for _, h := range req.allHeaders() {
 		// Not Add: the suite means the letter case that it writes.
 		out.Header[h[0]] = append(out.Header[h[0]], h[1])
@@ -128,35 +129,39 @@ func (r route) target(req request) string {
 // arrive as the case has them. extra are whole header lines without an end.
 func (r route) sendRaw(t testing.TB, req request, extra ...string) answer {
 	t.Helper()
-	u, err := url.Parse(under.gateway)
+	a, err := r.tryRaw(req, extra...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return a
+}
+
+func (r route) tryRaw(req request, extra ...string) (answer, error) {
+	u, err := url.Parse(r.on.gateway)
+	if err != nil {
+		return answer{}, err
 	}
 	conn, err := net.DialTimeout("tcp", u.Host, 5*time.Second)
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
+	if err := conn.SetDeadline(time.Now().Add(hangGuard)); err != nil {
+		return answer{}, err
 	}
-	lines := []string{req.methodOr() + " " + r.target(req) + " HTTP/1.1", "Host: " + cmp.Or(req.host, u.Host), "Connection: close"}
+	lines := []string{req.methodOr() + " " + r.target(req) + " HTTP/1.1", "Host: " + cmp.Or(req.host, r.host, u.Host), "Connection: close"}
 	for _, h := range req.allHeaders() {
 		lines = append(lines, h[0]+": "+h[1])
 	}
 	lines = append(lines, extra...)
 	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\n\r\n"+req.body); err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: req.methodOr()})
 	if err != nil {
-		t.Fatalf("no answer from the gateway: %v", err)
+		return answer{}, fmt.Errorf("no answer from the gateway: %w", err)
 	}
-	a, err := read(resp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
+	return read(resp)
 }
 
 func read(resp *http.Response) (answer, error) {

@@ -46,10 +46,12 @@ type routeSpec struct {
 	other map[string]any // other plugins of the route
 }
 
-// route is a route in force at a prefix of its own.
+// route is a route in force at a prefix or at a host of its own.
 type route struct {
 	id     string
 	prefix string // such as /e2e/7d1f-12, no slash at the end
+	host   string // "" is any, and then there is a prefix
+	on     *stack
 }
 
 var (
@@ -73,8 +75,17 @@ func newRoute(t testing.TB, p policy) route {
 
 func newRouteOf(t testing.TB, spec routeSpec) route {
 	t.Helper()
-	id := "e2e-" + suiteID + "-" + strconv.FormatInt(lastRoute.Add(1), 10)
-	r := route{id: id, prefix: "/e2e/" + id}
+	id := newRouteID()
+	r := route{id: id, prefix: "/e2e/" + id, on: under}
+	r.begin(t, spec)
+	return r
+}
+
+func newRouteID() string { return "e2e-" + suiteID + "-" + strconv.FormatInt(lastRoute.Add(1), 10) }
+
+// begin puts the route and waits until it is in force.
+func (r route) begin(t testing.TB, spec routeSpec) {
+	t.Helper()
 	r.put(t, spec)
 	t.Cleanup(func() { r.admin(t, http.MethodDelete, nil) })
 	// Every worker learns of a route by itself, so one answer proves nothing.
@@ -85,7 +96,6 @@ func newRouteOf(t testing.TB, spec routeSpec) route {
 		}
 		return nil
 	}, request{})
-	return r
 }
 
 // await sends a request until several answers in a row are as wanted.
@@ -123,11 +133,15 @@ func (r route) put(t testing.TB, spec routeSpec) {
 	for name, conf := range spec.other {
 		plugins[name] = conf
 	}
-	r.admin(t, http.MethodPut, map[string]any{
+	body := map[string]any{
 		"uri":      r.prefix + "/*",
 		"plugins":  plugins,
-		"upstream": map[string]any{"type": "roundrobin", "nodes": map[string]int{under.upstream.node: 1}},
-	})
+		"upstream": map[string]any{"type": "roundrobin", "nodes": map[string]int{r.on.upstream.node: 1}},
+	}
+	if r.host != "" {
+		body["host"] = r.host
+	}
+	r.admin(t, http.MethodPut, body)
 }
 
 func (r route) admin(t testing.TB, method string, body any) {
@@ -139,11 +153,11 @@ func (r route) admin(t testing.TB, method string, body any) {
 			t.Fatal(err)
 		}
 	}
-	req, err := http.NewRequest(method, under.admin+"/apisix/admin/routes/"+r.id, bytes.NewReader(data))
+	req, err := http.NewRequest(method, r.on.admin+"/apisix/admin/routes/"+r.id, bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("X-API-KEY", under.adminKey)
+	req.Header.Set("X-API-KEY", r.on.adminKey)
 	req.Header.Set("Content-Type", "application/json")
 	client := http.Client{Timeout: 10 * time.Second}
 	resp, err := client.Do(req)

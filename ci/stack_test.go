@@ -47,6 +47,8 @@ type stack struct {
 
 	dir       string
 	processes []*process
+	secrets   secrets // of login
+	metrics   string  // address of the runner's admin server; "" is none
 }
 
 func startStack() (s *stack, err error) {
@@ -64,7 +66,11 @@ func startStack() (s *stack, err error) {
 		}
 	}()
 	if os.Getenv("GATEWAY") != "" {
+		s.secrets = secretsOfGateway()
 		return s, s.startAround(os.Getenv("GATEWAY"), os.Getenv("ADMIN"))
+	}
+	if s.secrets, err = ownSecrets(s.dir); err != nil {
+		return nil, err
 	}
 	return s, s.startAll(os.Getenv("MODE"))
 }

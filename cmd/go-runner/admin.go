@@ -104,6 +104,7 @@ func sources(p *auth0jwt.Plugin, server *runner.Server, logs *telemetry.LogQueue
 		Runner:          func() telemetry.Runner { return runnerOf(server.Stats()) },
 		LogLinesDropped: logs.Dropped,
 		Revocations:     func() telemetry.Revocations { return revocationsOf(p) },
+		Sessions:        func() telemetry.Sessions { return sessionsOf(p) },
 		Serving:         server.Check,
 		Build:           telemetry.Build{Version: version, Commit: commit},
 	}
@@ -112,6 +113,11 @@ func sources(p *auth0jwt.Plugin, server *runner.Server, logs *telemetry.LogQueue
 func revocationsOf(p *auth0jwt.Plugin) telemetry.Revocations {
 	s := p.Gate().Revocations().Stats()
 	return telemetry.Revocations{Entries: s.Entries, Up: s.Up, Lost: s.Lost, Refused: p.Gate().Decisions()[refusal.Revoked.Reason()]}
+}
+
+func sessionsOf(p *auth0jwt.Plugin) telemetry.Sessions {
+	g := p.Gate()
+	return telemetry.Sessions{Logins: g.Logins(), Refreshed: g.SessionsRefreshed(), StoreUp: g.SessionStoreUp()}
 }
 
 func runnerOf(s runner.Stats) telemetry.Runner {

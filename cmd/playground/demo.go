@@ -28,6 +28,7 @@ type demo struct {
 	envFile                string
 	once                   bool
 	within                 time.Duration
+	withoutLogin           bool
 }
 
 func demoCommand() *cobra.Command {
@@ -44,16 +45,25 @@ func demoCommand() *cobra.Command {
 	f.StringVar(&d.envFile, "env-file", ".env", "where "+adminKeyName+" is, if it is not in the environment")
 	f.DurationVar(&d.within, "within", time.Minute, "how long the gateway may take to be ready")
 	f.BoolVar(&d.once, "once", false, "send the requests, check every answer, and end")
+	f.BoolVar(&d.withoutLogin, "without-login", false, "leave out the page behind login, whose runner needs "+appSecretName+" and "+sessionSecretName+" in its environment")
 	return cmd
 }
 
 func (d *demo) run(ctx context.Context, out io.Writer) error {
-	key, where, err := adminKey(d.envFile)
+	key, where, err := setting(adminKeyName, d.envFile)
 	if err != nil {
-		return err
+		return fmt.Errorf("the admin key: %w", err)
 	}
 	issuer := remoteIssuer(base(d.issuer))
-	s := &site{gateway: base(d.gateway), admin: base(d.admin), adminKey: key, node: d.node, mint: issuer.mint}
+	s := &site{
+		gateway: base(d.gateway), admin: base(d.admin), adminKey: key, node: d.node,
+		mint: issuer.mint, register: issuer.registerClient, withoutLogin: d.withoutLogin,
+	}
+	if !d.withoutLogin {
+		if s.appSecret, _, err = setting(appSecretName, d.envFile); err != nil {
+			return fmt.Errorf("the application's secret: %w", err)
+		}
+	}
 	if err := d.prepare(ctx, s, issuer); err != nil {
 		return err
 	}
@@ -69,30 +79,30 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// adminKey is the key of the Admin API and the place where it is. The
-// environment comes first, as it does for Compose.
-func adminKey(envFile string) (key, where string, err error) {
-	if key := os.Getenv(adminKeyName); key != "" {
-		return key, adminKeyName + " of the environment", nil
+// setting is the value of a variable and the place where it is. The environment
+// comes first, as it does for Compose.
+func setting(name, envFile string) (value, where string, err error) {
+	if value := os.Getenv(name); value != "" {
+		return value, name + " of the environment", nil
 	}
 	file, err := os.Open(envFile)
 	if err != nil {
-		return "", "", fmt.Errorf("the admin key: %w: make up makes it, or set %s", err, adminKeyName)
+		return "", "", fmt.Errorf("%w: make up makes it, or set %s", err, name)
 	}
 	defer file.Close()
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		if value, found := strings.CutPrefix(lines.Text(), adminKeyName+"="); found {
-			key = value // the last one counts, as it does for Compose
+		if v, found := strings.CutPrefix(lines.Text(), name+"="); found {
+			value = v // the last one counts, as it does for Compose
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return "", "", fmt.Errorf("the admin key: %w", err)
+		return "", "", err
 	}
-	if key == "" {
-		return "", "", fmt.Errorf("the admin key: %s has no %s: make up makes it", envFile, adminKeyName)
+	if value == "" {
+		return "", "", fmt.Errorf("%s has no %s: make up makes it", envFile, name)
 	}
-	return key, adminKeyName + " in " + envFile, nil
+	return value, name + " in " + envFile, nil
 }
 
 // prepare waits for the issuer, the Admin API and the runner, and puts the
@@ -126,11 +136,15 @@ func (d *demo) prepare(ctx context.Context, s *site, issuer remoteIssuer) error 
 // is not the one to expect: a new route is 404 until the gateway knows it, and
 // a runner that does not listen yet is 503.
 func (s *site) protects(ctx context.Context) error {
-	for _, bare := range []step{
+	bares := []step{
 		{path: "/api/me", status: http.StatusUnauthorized},
 		{path: "/orders/1", status: http.StatusUnauthorized},
 		{path: "/public/news", status: http.StatusOK},
-	} {
+	}
+	if !s.withoutLogin {
+		bares = append(bares, step{path: appPath, status: http.StatusUnauthorized})
+	}
+	for _, bare := range bares {
 		got, err := bare.send(ctx, s.gateway)
 		if err != nil {
 			return fmt.Errorf("the gateway: %w", err)

@@ -20,6 +20,8 @@ import (
 
 const testKey = "test-0123456789abcdef"
 
+var testSecrets = newSecrets()
+
 // running is what docker-compose.yml starts, on the double: with an admin key,
 // and with a runner where one listens on socket.
 type running struct {
@@ -32,6 +34,7 @@ type running struct {
 func startRunning(t *testing.T) *running {
 	t.Helper()
 	t.Setenv(adminKeyName, "")
+	t.Setenv(appSecretName, "")
 	r := &running{socket: filepath.Join(t.TempDir(), "runner.sock")}
 	closing := func(c io.Closer, err error) {
 		t.Helper()
@@ -47,7 +50,7 @@ func startRunning(t *testing.T) *running {
 	var err error
 	r.issuer, err = issuer.Start(issuer.Options{})
 	closing(r.issuer, err)
-	r.upstream, err = upstream.Start("")
+	r.upstream, err = upstream.StartWithPages("", pages)
 	closing(r.upstream, err)
 	r.gateway, err = gateway.Start(gateway.Options{SocketPath: r.socket, AdminKey: testKey})
 	closing(r.gateway, err)
@@ -61,7 +64,7 @@ func (r *running) startRunner(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", binary, "../go-runner").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	started, err := startRunner(t.Context(), binary, r.socket, io.Discard)
+	started, err := startRunner(t.Context(), binary, r.socket, testSecrets, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +79,7 @@ func (r *running) startRunner(t *testing.T) {
 func (r *running) demo(t *testing.T, env string, args ...string) (string, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "env")
-	if err := os.WriteFile(file, []byte(env), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(env+"\n"+appSecretName+"="+testSecrets.app+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	args = append([]string{
@@ -95,7 +98,7 @@ func TestTheDemoShowsItsStepsOnAGatewayThatAsksForAKey(t *testing.T) {
 	r := startRunning(t)
 	r.startRunner(t)
 	out, err := r.demo(t, "OTHER=1\nADMIN_KEY=old\nADMIN_KEY="+testKey+"\n", "--once")
-	if err != nil || !strings.Contains(out, "9 passed, 0 failed") {
+	if err != nil || !strings.Contains(out, "15 passed, 0 failed") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	out, err = r.demo(t, "ADMIN_KEY="+testKey)
@@ -105,6 +108,7 @@ func TestTheDemoShowsItsStepsOnAGatewayThatAsksForAKey(t *testing.T) {
 	for _, says := range []string{
 		"ADMIN_KEY in ", "X-API-KEY", "Admin API " + r.gateway.AdminURL(), r.issuer.URL(),
 		"curl -i " + r.gateway.URL() + "/api/me", "-H 'Authorization: Bearer ey", "# expect: 401", "make down",
+		r.gateway.URL() + "/app/", "Continue as auth0|alice",
 	} {
 		if !strings.Contains(out, says) {
 			t.Errorf("%q is not in:\n%s", says, out)
@@ -151,7 +155,8 @@ func TestAGatewayWithoutItsRunnerIsNotReady(t *testing.T) {
 	r := startRunning(t)
 	s := &site{
 		gateway: r.gateway.URL(), admin: r.gateway.AdminURL(), adminKey: testKey,
-		issuer: r.issuer.URL(), node: r.upstream.Node(),
+		issuer: r.issuer.URL(), node: r.upstream.Node(), appSecret: testSecrets.app,
+		register: func(_ context.Context, c issuer.Client) error { return r.issuer.Register(c) },
 	}
 	if err := s.protects(t.Context()); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("without a route: %v", err)

@@ -76,6 +76,7 @@ func issuerCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&opt.Addr, "addr", "127.0.0.1:0", "where to listen")
 	cmd.Flags().StringVar(&opt.URL, "url", "", "the issuer's name in iss, with a slash at the end (default http://ADDR/)")
+	cmd.Flags().StringVar(&opt.BrowserURL, "browser-url", "", "where browsers reach it, with a slash at the end, if that is not --url")
 	return cmd
 }
 
@@ -84,7 +85,7 @@ func upstreamCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "upstream", Short: "An upstream that echoes what it received", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			u, err := upstream.Start(addr)
+			u, err := upstream.StartWithPages(addr, pages)
 			if err != nil {
 				return err
 			}

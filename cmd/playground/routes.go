@@ -15,15 +15,25 @@ const routesPath = "/apisix/admin/routes"
 
 // putRoutes configures the gateway as anyone would: through the Admin API.
 func (s *site) putRoutes(ctx context.Context) error {
-	for id, conf := range map[string]map[string]any{
+	routes := map[string]map[string]any{
 		"api": {
 			"claims":        map[string]any{"email_verified": true},
 			"claim_headers": map[string]any{"X-User-Id": "sub", "X-User-Email": "email"},
 		},
 		"orders": {"required_scopes": []string{"read:orders"}},
 		"public": {"unauth_action": "pass", "claim_headers": map[string]any{"X-User-Id": "sub"}},
-	} {
-		conf["issuer"], conf["audience"] = s.issuer, issuer.DefaultAudience
+	}
+	for _, conf := range routes {
+		conf["audience"] = issuer.DefaultAudience
+	}
+	if !s.withoutLogin {
+		routes["app"] = s.appRoute() // the audience of an ID token is the application
+		if err := s.registerApp(ctx); err != nil {
+			return err
+		}
+	}
+	for id, conf := range routes {
+		conf["issuer"], conf["name"] = s.issuer, id
 		value, err := json.Marshal(conf)
 		if err != nil {
 			return err

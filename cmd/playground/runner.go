@@ -25,9 +25,9 @@ type runner struct {
 }
 
 // startRunner starts the binary and waits until it listens on socket.
-func startRunner(ctx context.Context, binary, socket string, log io.Writer) (*runner, error) {
+func startRunner(ctx context.Context, binary, socket string, secrets secrets, log io.Writer) (*runner, error) {
 	cmd := exec.Command(binary, "run", "--allow-insecure", "--log-level", "warn")
-	cmd.Env = append(os.Environ(), "APISIX_LISTEN_ADDRESS=unix:"+socket)
+	cmd.Env = append(append(os.Environ(), secrets.environment()...), "APISIX_LISTEN_ADDRESS=unix:"+socket)
 	cmd.Stderr = log
 	// Its own process group: Ctrl-C reaches it through us, after the gateway.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

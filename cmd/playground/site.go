@@ -24,6 +24,11 @@ type site struct {
 	issuer   string // its name in iss, which is where the runner reaches it
 	node     string // host and port of the upstream, as the gateway reaches it
 	mint     func(context.Context, issuer.MintRequest) (string, error)
+	// withoutLogin is for a runner that has no secrets: the page behind login is
+	// left out.
+	withoutLogin bool
+	appSecret    string // of the application that people log in to
+	register     func(context.Context, issuer.Client) error
 }
 
 // remoteIssuer is an issuer of this project in another process; its value is
@@ -53,6 +58,15 @@ func (i remoteIssuer) mint(ctx context.Context, r issuer.MintRequest) (string, e
 	}
 	err = i.ask(ctx, http.MethodPost, "/mint", body, &minted)
 	return minted.Token, err
+}
+
+// registerClient makes an application known.
+func (i remoteIssuer) registerClient(ctx context.Context, c issuer.Client) error {
+	body, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return i.ask(ctx, http.MethodPost, "/control/clients", body, &struct{}{})
 }
 
 func (i remoteIssuer) ask(ctx context.Context, method, path string, body []byte, into any) error {

@@ -116,6 +116,9 @@ func (s *site) show(ctx context.Context, out io.Writer) error {
 	for _, step := range steps {
 		fmt.Fprintf(out, "# %s\n%s\n# expect: %s\n\n", step.title, step.curl(s.gateway), step.expected())
 	}
+	if !s.withoutLogin {
+		s.showLogin(out)
+	}
 	return nil
 }
 
@@ -125,7 +128,7 @@ func (s *site) check(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	failed := 0
+	var list []outcome
 	for _, step := range steps {
 		got, err := step.send(ctx, s.gateway)
 		if ctx.Err() != nil {
@@ -134,19 +137,32 @@ func (s *site) check(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			got = "no answer: " + err.Error()
 		}
-		verdict := "PASS"
-		if got != step.expected() {
-			verdict = "FAIL"
-			failed++
-		}
-		fmt.Fprintf(out, "%s  %s\n      GET %s%s -> %s\n", verdict, step.title, step.path, step.sent(), got)
-		if verdict == "FAIL" {
-			fmt.Fprintf(out, "      expected %s\n", step.expected())
-		}
+		list = append(list, outcome{step.title, "GET " + step.path + step.sent(), got, step.expected()})
 	}
-	fmt.Fprintf(out, "\n%d passed, %d failed\n", len(steps)-failed, failed)
+	if !s.withoutLogin {
+		walked, err := s.walk(ctx)
+		if err != nil {
+			return err
+		}
+		list = append(list, walked...)
+	}
+	return report(out, list)
+}
+
+// report writes what differs, and what does not. Its error counts.
+func report(out io.Writer, list []outcome) error {
+	failed := 0
+	for _, o := range list {
+		if o.got == o.want {
+			fmt.Fprintf(out, "PASS  %s\n      %s -> %s\n", o.title, o.did, o.got)
+			continue
+		}
+		failed++
+		fmt.Fprintf(out, "FAIL  %s\n      %s -> %s\n      expected %s\n", o.title, o.did, o.got, o.want)
+	}
+	fmt.Fprintf(out, "\n%d passed, %d failed\n", len(list)-failed, failed)
 	if failed > 0 {
-		return fmt.Errorf("%d of %d answers differ", failed, len(steps))
+		return fmt.Errorf("%d of %d answers differ", failed, len(list))
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ type tour struct {
 	binary string // the runner's
 	once   bool
 
+	secrets  secrets
 	issuer   *issuer.Issuer
 	upstream *upstream.Upstream
 	gateway  *gateway.Gateway
@@ -34,7 +35,8 @@ func (t *tour) run(ctx context.Context, out, log io.Writer) (err error) {
 	}
 	defer os.RemoveAll(dir)
 	socket := filepath.Join(dir, "runner.sock")
-	runner, err := startRunner(ctx, t.binary, socket, log)
+	t.secrets = newSecrets()
+	runner, err := startRunner(ctx, t.binary, socket, t.secrets, log)
 	if err != nil {
 		return err
 	}
@@ -69,7 +71,9 @@ func (t *tour) run(ctx context.Context, out, log io.Writer) (err error) {
 func (t *tour) site() *site {
 	return &site{
 		gateway: t.gateway.URL(), admin: t.gateway.AdminURL(), issuer: t.issuer.URL(), node: t.upstream.Node(),
-		mint: func(_ context.Context, r issuer.MintRequest) (string, error) { return t.issuer.Mint(r) },
+		mint:      func(_ context.Context, r issuer.MintRequest) (string, error) { return t.issuer.Mint(r) },
+		appSecret: t.secrets.app,
+		register:  func(_ context.Context, c issuer.Client) error { return t.issuer.Register(c) },
 	}
 }
 
@@ -81,7 +85,7 @@ func (t *tour) startServers(socket, dir string) (err error) {
 	if t.issuer, err = issuer.Start(issuer.Options{Addr: free("127.0.0.1:9000")}); err != nil {
 		return err
 	}
-	if t.upstream, err = upstream.Start(free("127.0.0.1:9001")); err != nil {
+	if t.upstream, err = upstream.StartWithPages(free("127.0.0.1:9001"), pages); err != nil {
 		return err
 	}
 	t.gateway, err = gateway.Start(gateway.Options{

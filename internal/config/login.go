@@ -9,6 +9,10 @@ import (
 // Login is the key login: browser sessions. It is not changed after [Parse]
 // made it.
 type Login struct {
+	// Digest is of the object as it was written, references to secrets included.
+	// Two that are equal have the same.
+	Digest [32]byte
+
 	ClientID         string
 	ClientSecret     *secret.Secret // nil is none
 	ClientPrivateKey *secret.Secret // a private key in PEM; nil is none, and with neither the client is public

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"net/url"
 	"slices"
 	"strconv"
@@ -84,6 +86,7 @@ func (o object) login(c *Config) *Login {
 		AuthorizationParams: own.authorizationParams(),
 		ForwardParams:       own.forwardParams(),
 		PushedRequests:      own.pushedRequests(),
+		Digest:              digest(v.json),
 	}
 	own.clientCredentials(l)
 	own.redirectURI(l)
@@ -92,6 +95,15 @@ func (o object) login(c *Config) *Login {
 	own.session(l)
 	o.loginFits(c, l)
 	return l
+}
+
+// digest is of a JSON value; the order of members makes no difference.
+func digest(value any) [32]byte {
+	text, err := json.Marshal(value)
+	if err != nil { // what was parsed can be written: it cannot
+		return [32]byte{}
+	}
+	return sha256.Sum256(text)
 }
 
 func (o object) clientID() string {

@@ -20,6 +20,7 @@ import (
 type Cache struct {
 	tokens    *otter.Cache[string, *verified]
 	decisions *otter.Cache[decisionKey, *decided]
+	idTokens  *otter.Cache[string, map[string]any] // the claims of sessions' ID tokens
 }
 
 // proof is what the standing of a verified token depends on from then on.
@@ -48,10 +49,11 @@ type decisionKey struct {
 	route   uint64
 	token   string
 	idToken string // "" where the decision does not depend on one
+	begun   int64  // [work.begun], which revocations are compared with
 }
 
-func keyOf(r *Route, j *policy.Judgement) decisionKey {
-	return decisionKey{r.number, j.Raw(), j.IDToken()}
+func keyOf(r *Route, w *work) decisionKey {
+	return decisionKey{r.number, w.Raw(), w.IDToken(), w.begun()}
 }
 
 // decided is what a decision to forward left; the token's claims, which take
@@ -68,6 +70,7 @@ type decided struct {
 const (
 	tokenOverhead    = 2560
 	decisionOverhead = 800
+	idTokenOverhead  = 512
 )
 
 // NewCache makes a cache of at most that many bytes, more than 0.
@@ -83,11 +86,18 @@ func NewCache(bytes uint64) *Cache {
 			},
 		}),
 		decisions: otter.Must(&otter.Options[decisionKey, *decided]{
-			MaximumWeight: max(bytes/2, 1),
+			MaximumWeight: max(bytes/8*3, 1),
 			Executor:      atOnce,
 			StatsRecorder: stats.NewCounter(),
 			Weigher: func(k decisionKey, d *decided) uint32 {
 				return uint32(decisionOverhead + len(k.token) + len(k.idToken) + d.Size() + d.token.Size())
+			},
+		}),
+		idTokens: otter.Must(&otter.Options[string, map[string]any]{
+			MaximumWeight: max(bytes/8, 1),
+			Executor:      atOnce,
+			Weigher: func(raw string, claims map[string]any) uint32 {
+				return uint32(idTokenOverhead + len(raw) + strictjson.Footprint(claims))
 			},
 		}),
 	}
@@ -120,4 +130,5 @@ func (c *Cache) Stats() []CacheStats {
 func (c *Cache) Close() {
 	c.tokens.StopAllGoroutines()
 	c.decisions.StopAllGoroutines()
+	c.idTokens.StopAllGoroutines()
 }

@@ -49,6 +49,9 @@ func (g *Gate) Decisions() map[string]uint64 {
 	for _, kind := range refusal.Kinds() {
 		counts[kind.Reason()] += g.counts.refused[kind].Load()
 	}
+	for i, reason := range reasons {
+		counts[reason] += g.logins.answers[i].Load()
+	}
 	return counts
 }
 

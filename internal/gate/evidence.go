@@ -7,6 +7,7 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwks"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/policy"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
 // lazyContext creates the request's context on first use. A deadline starts a
@@ -54,15 +55,15 @@ func (g *Gate) key(r *Route, req Request, j *policy.Judgement, before *verified)
 
 // recall decides by what is remembered of the request's token, if its keys
 // still stand and it was not revoked since.
-func (g *Gate) recall(r *Route, j *policy.Judgement) (policy.Decision, bool) {
+func (g *Gate) recall(r *Route, w *work) (policy.Decision, bool) {
 	if g.cache == nil || !r.remembers {
 		return policy.Decision{}, false
 	}
-	d, there := g.cache.decisions.GetIfPresent(keyOf(r, j))
-	if !there || !d.stands(d.keys, j.Now()) || !g.stillNotRevoked(d, j.Now()) {
+	d, there := g.cache.decisions.GetIfPresent(keyOf(r, w))
+	if !there || !d.stands(d.keys, w.Now()) || !g.stillNotRevoked(d, w.Now()) {
 		return policy.Decision{}, false
 	}
-	return j.Recall(d.Memory)
+	return w.Recall(d.Memory)
 }
 
 // lookUp is the token, if it was verified before; with which keys, the caller
@@ -79,7 +80,8 @@ func (g *Gate) lookUp(raw string) *verified {
 // depends on nothing that is not compared again. Nothing else enters the cache,
 // so that bad tokens cannot push good ones out. Secrets have no generation:
 // what they proved is proved anew each time.
-func (g *Gate) remember(r *Route, j *policy.Judgement, d policy.Decision, version uint64) {
+func (g *Gate) remember(r *Route, w *work, d policy.Decision, version uint64) {
+	j := &w.Judgement
 	if g.cache == nil || !j.Proved() {
 		return
 	}
@@ -95,8 +97,26 @@ func (g *Gate) remember(r *Route, j *policy.Judgement, d policy.Decision, versio
 		return
 	}
 	if memory, ok := j.Memory(); ok {
-		entry := &decided{proof: by, Memory: memory, token: revocableOf(tok)}
+		entry := &decided{proof: by, Memory: memory, token: w.revocable(tok)}
 		entry.version.Store(version)
-		g.cache.decisions.Set(keyOf(r, j), entry)
+		g.cache.decisions.Set(keyOf(r, w), entry)
 	}
+}
+
+// idClaims are the claims of a session's ID token, which the login checked. One
+// that cannot be read has none.
+func (g *Gate) idClaims(raw string) map[string]any {
+	if g.cache != nil {
+		if claims, known := g.cache.idTokens.GetIfPresent(raw); known {
+			return claims
+		}
+	}
+	tok, err := token.Parse(raw)
+	if err != nil {
+		return nil
+	}
+	if g.cache != nil {
+		g.cache.idTokens.Set(raw, tok.Claims)
+	}
+	return tok.Claims
 }

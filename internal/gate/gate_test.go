@@ -46,15 +46,19 @@ type request struct {
 	value  string
 }
 
-func (r *request) Context() context.Context   { return context.Background() }
-func (r *request) Method() string             { return "GET" }
-func (r *request) Path() string               { return "/" }
-func (r *request) IP() string                 { return "" }
-func (r *request) HeadersShown() int          { return r.NumHeader() }
-func (r *request) HeaderName(int) []byte      { return []byte("authorization") }
-func (r *request) HeaderValue(int) string     { return "Bearer " + r.token }
-func (r *request) Args(name string) []string  { return r.query[name] }
-func (r *request) Query() map[string][]string { return r.query }
+func (r *request) Context() context.Context       { return context.Background() }
+func (r *request) Method() string                 { return "GET" }
+func (r *request) Path() string                   { return "/" }
+func (*request) PathBytes() []byte                { return []byte("/") }
+func (*request) AddResponseHeader(string, string) {}
+
+func (*request) Body(context.Context, int) ([]byte, error) { return nil, nil }
+func (r *request) IP() string                              { return "" }
+func (r *request) HeadersShown() int                       { return r.NumHeader() }
+func (r *request) HeaderName(int) []byte                   { return []byte("authorization") }
+func (r *request) HeaderValue(int) string                  { return "Bearer " + r.token }
+func (r *request) Args(name string) []string               { return r.query[name] }
+func (r *request) Query() map[string][]string              { return r.query }
 
 func (r *request) NumHeader() int {
 	if r.broken != nil {
@@ -149,7 +153,7 @@ func TestAtOnceOrNotTheVerdictIsTheSame(t *testing.T) {
 	for range 3 {
 		d, decided := g.Known(r, &request{token: good})
 		if !decided {
-			d = g.Decide(r, &request{token: good})
+			d = g.Decide(r, &request{token: good}).Decision
 		}
 		want, _ := alone.Decide(uncached, &request{token: good}).Forward()
 		if got, forward := d.Forward(); !forward || fmt.Sprint(got) != fmt.Sprint(want) {
@@ -172,7 +176,7 @@ func TestWhateverGoesWrongInsideDenies(t *testing.T) {
 		if d, decided := g.Known(r, req); !decided || reason(d) != "internal_error" {
 			t.Errorf("%s, at once: %v, %s", name, decided, reason(d))
 		}
-		if d := g.Decide(r, req); reason(d) != "internal_error" {
+		if d := g.Decide(r, req).Decision; reason(d) != "internal_error" {
 			t.Errorf("%s: %s", name, reason(d))
 		}
 		if n := g.Decisions(); n["internal_error"] != 2 || n["forwarded"] != 1 {
@@ -187,7 +191,7 @@ func TestWhateverGoesWrongInsideDenies(t *testing.T) {
 func TestARouteThatNobodyCompiledDenies(t *testing.T) {
 	g, _ := newGate(t, nil)
 	for name, r := range map[string]*gate.Route{"nil": nil, "zero": {}, "denying": gate.Deny(errors.New("not valid"))} {
-		if d := g.Decide(r, &request{token: token()}); reason(d) != "config_invalid" {
+		if d := g.Decide(r, &request{token: token()}).Decision; reason(d) != "config_invalid" {
 			t.Errorf("%s: %s", name, reason(d))
 		}
 		if d, decided := g.Known(r, &request{token: token()}); !decided || reason(d) != "config_invalid" {

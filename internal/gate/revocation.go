@@ -8,44 +8,43 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/token"
 )
 
-// Revocations are what was revoked; nil is nothing.
+// Revocations are what was revoked.
 func (g *Gate) Revocations() *revocation.Feed { return g.opt.Revocations }
 
 // revocation answers whether a token was revoked, and as of which version of
 // what was. It waits only where the process has just started.
-func (g *Gate) revocation(req Request, j *policy.Judgement) (policy.Revocation, uint64) {
+func (g *Gate) revocation(req Request, w *work) (policy.Revocation, uint64) {
 	feed := g.opt.Revocations
-	if feed == nil {
-		return policy.NotRevoked, 0
-	}
-	select {
-	case <-feed.Ready():
-	default:
-		select {
-		case <-feed.Ready():
-		case <-req.Context().Done():
-		}
-	}
+	g.awaitRevocations(req)
 	if g.opt.RevocationsStrict && !feed.Up(g.opt.Now()) {
 		return policy.RevocationNotKnown, 0
 	}
 	version := feed.Version() // before the look-up: what comes in meanwhile is another version
-	tok, _ := j.Token()
+	tok, _ := w.Token()
 	if version != 0 {
-		if claims := revocableOf(tok); feed.RevokedToken(&claims) {
+		if claims := w.revocable(tok); feed.RevokedToken(&claims) {
 			return policy.Revoked, 0
 		}
 	}
 	return policy.NotRevoked, version
 }
 
+// awaitRevocations waits until what was revoked before the start is known.
+func (g *Gate) awaitRevocations(req Request) {
+	select {
+	case <-g.opt.Revocations.Ready():
+	default:
+		select {
+		case <-g.opt.Revocations.Ready():
+		case <-req.Context().Done():
+		}
+	}
+}
+
 // stillNotRevoked reports whether a token of which a decision is remembered was
 // not revoked since.
 func (g *Gate) stillNotRevoked(d *decided, now time.Time) bool {
 	feed := g.opt.Revocations
-	if feed == nil {
-		return true
-	}
 	if g.opt.RevocationsStrict && !feed.Up(now) {
 		return false
 	}
@@ -58,6 +57,17 @@ func (g *Gate) stillNotRevoked(d *decided, now time.Time) bool {
 	}
 	d.version.Store(version)
 	return true
+}
+
+// revocable is what of the token that is judged is compared with what was revoked.
+// A session's counts from its own beginning, which a refresh does not change, and
+// which has milliseconds: its user may log in again in the second of a logout.
+func (w *work) revocable(tok *token.Untrusted) revocation.Token {
+	claims := revocableOf(tok)
+	if begun := w.begun(); begun != 0 {
+		claims.IssuedAt, claims.MissingIssuedAt = float64(begun)/1e3, false
+	}
+	return claims
 }
 
 // revocableOf is what of a token is compared with what was revoked.

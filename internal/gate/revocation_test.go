@@ -28,7 +28,7 @@ func TestARevokedTokenStopsColdAndKnown(t *testing.T) {
 	r := g.Compile(document(""))
 	known, other := token("jti", `"j1"`), token("jti", `"j2"`)
 	for _, raw := range []string{known, other} {
-		if got := reason(g.Decide(r, &request{token: raw})); got != "forwarded" {
+		if got := reason(g.Decide(r, &request{token: raw}).Decision); got != "forwarded" {
 			t.Fatal(got)
 		}
 	}
@@ -40,7 +40,7 @@ func TestARevokedTokenStopsColdAndKnown(t *testing.T) {
 	if _, decided := g.Known(r, &request{token: tok}); decided {
 		t.Error("the remembered decision stands")
 	}
-	if got := reason(g.Decide(r, &request{token: tok})); got != "revoked" {
+	if got := reason(g.Decide(r, &request{token: tok}).Decision); got != "revoked" {
 		t.Errorf("cold: %s", got)
 	}
 	for range 2 { // the first look-up notes that there is nothing new
@@ -51,7 +51,7 @@ func TestARevokedTokenStopsColdAndKnown(t *testing.T) {
 	if _, err := g.Revocations().TakeBack(t.Context(), e.ID); err != nil {
 		t.Fatal(err)
 	}
-	if got := reason(g.Decide(r, &request{token: tok})); got != "forwarded" {
+	if got := reason(g.Decide(r, &request{token: tok}).Decision); got != "forwarded" {
 		t.Errorf("taken back: %s", got)
 	}
 }
@@ -63,7 +63,7 @@ func TestARevokedTokenIsUnknownWhereNobodyCanHear(t *testing.T) {
 		g := revoking(t, revocation.Options{Redis: redis.Unavailable(errors.New("away"))}, gate.Options{RevocationsStrict: strict})
 		r := g.Compile(document(""))
 		for range 2 {
-			if got := reason(g.Decide(r, &request{token: token()})); got != want {
+			if got := reason(g.Decide(r, &request{token: token()}).Decision); got != want {
 				t.Errorf("strict %v: %s", strict, got)
 			}
 		}

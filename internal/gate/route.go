@@ -30,6 +30,11 @@ type Route struct {
 	issuers   []issuer // in the configuration's order
 	number    uint64   // no two routes have the same, so that none finds another's decisions
 	remembers bool
+
+	flow         *flow         // nil without login
+	login        *config.Login // likewise
+	sendsToLogin bool          // those that ask for a page, by unauth_action
+	readsIDToken bool
 }
 
 type issuer struct {
@@ -118,6 +123,13 @@ func (g *Gate) Route(conf *config.Config, keysOf KeysOf) (*Route, error) {
 			}
 		}
 		r.issuers = append(r.issuers, own)
+	}
+	if conf.Login != nil {
+		var err error
+		if r.flow, err = g.flowOf(conf, r.issuers[0].keys); err != nil {
+			return nil, err
+		}
+		r.login, r.sendsToLogin, r.readsIDToken = conf.Login, conf.UnauthAction == config.UnauthAuth, conf.ReadsIDToken()
 	}
 	return r, nil
 }

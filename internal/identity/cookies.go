@@ -10,8 +10,9 @@ import (
 
 // withoutCookies takes the route's own cookies and the one of that name, "" for
 // none, out of the Cookie headers. Where there is none of them, nothing is
-// edited; else the others stay as they were sent, in one header.
-func (p *Plan) withoutCookies(req token.Places, more string, e *Edits) {
+// edited; else the others stay as they were sent, in one header. room is how many
+// headers are set after this.
+func (p *Plan) withoutCookies(req token.Places, more string, room int, e *Edits) {
 	if len(p.Cookies) == 0 && more == "" || p.names.has([]byte(cookieHeader)) {
 		return // or the whole header goes
 	}
@@ -32,7 +33,9 @@ func (p *Plan) withoutCookies(req token.Places, more string, e *Edits) {
 		return
 	}
 	var rest strings.Builder
-	rest.Grow(size)
+	if size > 0 {
+		rest.Grow(size)
+	}
 	for i := range req.NumHeader() {
 		if !fold.Equal(req.HeaderName(i), cookieHeader) {
 			continue
@@ -57,6 +60,9 @@ func (p *Plan) withoutCookies(req token.Places, more string, e *Edits) {
 	}
 	p.deleteShown(req, cookieHeader, e)
 	if rest.Len() > 0 {
+		if e.SetHeaders == nil {
+			e.SetHeaders = make([]Header, 0, 1+room)
+		}
 		e.SetHeaders = append(e.SetHeaders, Header{cookieHeader, rest.String()})
 	}
 }

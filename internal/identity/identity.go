@@ -93,7 +93,7 @@ func (p *Plan) Anonymous(req token.Places) Edits {
 	if p.ForwardAccessToken {
 		p.deleteShown(req, authorization, &e)
 	}
-	p.withoutCookies(req, "", &e)
+	p.withoutCookies(req, "", 0, &e)
 	return e
 }
 
@@ -141,10 +141,10 @@ func (p *Plan) Verified(req token.Places, c Caller) Edits {
 	if p.ForwardAccessToken && (c.Found.Kind != token.Header || c.Found.Name != authorization) {
 		p.deleteShown(req, authorization, &e)
 		if c.Found.Kind == token.Session && c.AccessToken != "" {
-			e.SetHeaders = append(e.SetHeaders, Header{authorization, "Bearer " + c.AccessToken})
+			e.SetHeaders = append(make([]Header, 0, 2+len(c.Set)), Header{authorization, "Bearer " + c.AccessToken})
 		}
 	}
-	p.withoutCookies(req, cookie, &e)
+	p.withoutCookies(req, cookie, len(c.Set), &e)
 	if len(e.SetHeaders) == 0 {
 		e.SetHeaders = c.Set
 	} else {
@@ -165,10 +165,19 @@ func (p *Plan) spoofed(req token.Places) []string {
 	return names
 }
 
+// cookieAlone is what most edits of a request with a session delete. It has no
+// room for more, so that whoever appends to it copies it.
+var cookieAlone = []string{cookieHeader}
+
 // deleteShown deletes every header whose name folds to name.
 func (p *Plan) deleteShown(req token.Places, name string, e *Edits) {
 	for i := range req.NumHeader() {
-		if shown := req.HeaderName(i); fold.Alike(shown, name) && !slices.Contains(e.DeleteHeaders, string(shown)) {
+		shown := req.HeaderName(i)
+		switch {
+		case !fold.Alike(shown, name) || slices.Contains(e.DeleteHeaders, string(shown)):
+		case string(shown) == name && name == cookieHeader && len(e.DeleteHeaders) == 0:
+			e.DeleteHeaders = cookieAlone
+		default:
 			e.DeleteHeaders = append(e.DeleteHeaders, string(shown))
 		}
 	}

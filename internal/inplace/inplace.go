@@ -25,6 +25,9 @@ type View interface {
 	// FrameValue is the value of header entry i as APISIX showed it. It may be
 	// kept.
 	FrameValue(i int) string
+	// FramePath is Path, in place: it stands as long as the request and is not
+	// changed.
+	FramePath() []byte
 }
 
 // Plugin is a plugin that can decide some requests at once.

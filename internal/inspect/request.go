@@ -56,6 +56,17 @@ func (r *Request) Query() map[string][]string { return r.URL.Query() }
 // Edit makes no edits: they are only shown.
 func (*Request) Edit(identity.Edits) error { return nil }
 
+// PathBytes is the decoded path.
+func (r *Request) PathBytes() []byte { return []byte(r.URL.Path) }
+
+// Body is not known.
+func (*Request) Body(context.Context, int) ([]byte, error) { return nil, errNoBody }
+
+// AddResponseHeader does nothing: nothing is forwarded.
+func (*Request) AddResponseHeader(string, string) {}
+
+var errNoBody = errors.New("explain knows no body")
+
 // Var gives the variables that decisions ask for.
 func (r *Request) Var(name string) ([]byte, error) {
 	switch name {

@@ -167,6 +167,9 @@ func (f *Flow) exchange(ctx context.Context, req Request, code string, t transac
 			return f.failed(req, http.StatusBadGateway, cause, again)
 		}
 	}
+	if errors.Is(err, ErrTooLarge) {
+		return f.tooLarge(req)
+	}
 	if err != nil {
 		return unusable("the token endpoint", err)
 	}

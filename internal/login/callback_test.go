@@ -48,7 +48,7 @@ func TestASessionKeepsOnlyTheTokensThatTheRouteNeeds(t *testing.T) {
 		{true, true, false, "secret-access", "secret-id"},
 	} {
 		r := newRig(t, func(o *login.Options) {
-			o.Login.JudgeIDToken, o.Login.ForwardAccessToken, o.KeepIDToken = tt.judgeID, tt.forward, tt.keep
+			o.Login.JudgeIDToken, o.Login.ForwardAccessToken, o.KeepIDToken = tt.judgeID, tt.forward, func() bool { return tt.keep }
 		})
 		b := r.browser()
 		b.logIn()
@@ -153,6 +153,9 @@ func TestTheWayBack(t *testing.T) {
 		}, 303, login.ReasonCompleted, "/page", sess},
 		{"a session that does not fit", false, func(r *rig, _ *browser, _ params) {
 			r.sessions.saveErr = fmt.Errorf("%w: 5,000 bytes", login.ErrTooLarge)
+		}, 500, login.ReasonFailed, "", noCookies},
+		{"a token that no session could hold", false, func(r *rig, _ *browser, _ params) {
+			r.issuer.exchange = fmt.Errorf("%w: its id_token", login.ErrTooLarge)
 		}, 500, login.ReasonFailed, "", noCookies},
 		{"the session's store is away", false, func(r *rig, _ *browser, _ params) { r.sessions.saveErr = errors.New("away") }, 503, login.ReasonUnavailable, "", noCookies},
 	} {

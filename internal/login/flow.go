@@ -19,9 +19,10 @@ import (
 type Options struct {
 	Login  *config.Login
 	Issuer string // the identifier of Login's issuer, as ID tokens name it
-	// KeepIDToken keeps the ID token in the session though the route judges the
-	// access token: claim headers or rules read it.
-	KeepIDToken bool
+	// KeepIDToken reports whether sessions keep the ID token though the route
+	// judges the access token: claim headers or rules of some route read it. nil
+	// is that none does.
+	KeepIDToken func() bool
 	Leeway      time.Duration // clock skew for auth_time and the time of a login
 
 	Provider    Provider
@@ -52,6 +53,9 @@ type Flow struct {
 func New(o Options) *Flow {
 	if o.Random == nil {
 		o.Random = rand.Reader
+	}
+	if o.KeepIDToken == nil {
+		o.KeepIDToken = func() bool { return false }
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }
@@ -101,9 +105,24 @@ func (a Answer) WithCookies(setCookies []string) Answer {
 // callback, login_path, logout_path or backchannel_logout_path. Such a request
 // never reaches the upstream.
 func (f *Flow) Own(path string) bool {
+	own := f.paths()
+	return path != "" && slices.Contains(own[:], path)
+}
+
+// OwnBytes is Own and allocates nothing.
+func (f *Flow) OwnBytes(path []byte) bool {
+	for _, own := range f.paths() {
+		if string(path) == own {
+			return own != ""
+		}
+	}
+	return false
+}
+
+// paths are those that the flow answers itself; "" is none.
+func (f *Flow) paths() [4]string {
 	l := f.o.Login
-	return path == f.callbackPath() || path == l.LoginPath || path == l.LogoutPath ||
-		path == l.BackchannelLogoutPath && path != ""
+	return [...]string{f.callbackPath(), l.LoginPath, l.LogoutPath, l.BackchannelLogoutPath}
 }
 
 func (f *Flow) callbackPath() string {

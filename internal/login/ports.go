@@ -11,8 +11,9 @@ import (
 // Provider is an OpenID client of one application: what the flow asks the
 // issuer for, and what it has checked. Every method that waits is bounded by
 // 5 s. Errors are [*ProviderError] where the issuer answered with one;
-// [ErrUnavailable] where it did not answer, or answered 5xx; any other error is
-// an answer that cannot be used.
+// [ErrUnavailable] where it did not answer, or answered 5xx; [ErrTooLarge] where a
+// token is longer than any that is read; any other error is an answer that cannot
+// be used.
 type Provider interface {
 	// AuthorizationURL is where the browser is sent (OpenID Connect Core 1.0
 	// section 3.1.2.1), with the parameters pushed first where that is
@@ -111,8 +112,9 @@ type Sessions interface {
 	Names() []string
 }
 
-// ErrTooLarge is a session that fits no cookie; session.store: redis has room.
-var ErrTooLarge = errors.New("the session does not fit its cookies")
+// ErrTooLarge is a session that fits no cookie, for which session.store: redis
+// has room, or a token of a [Provider] that is longer than any that is read.
+var ErrTooLarge = errors.New("the session does not fit")
 
 // Once remembers what may be used once: states and the jti of logout tokens.
 type Once interface {

@@ -87,7 +87,7 @@ func TestARefreshThatALogoutOvertookRevokesWhatItGot(t *testing.T) {
 }
 
 func TestARefreshKeepsWhatItWasNotGiven(t *testing.T) {
-	r := newRig(t, func(o *login.Options) { o.KeepIDToken = true })
+	r := newRig(t, func(o *login.Options) { o.KeepIDToken = func() bool { return true } })
 	b := r.browser()
 	b.logIn()
 	r.issuer.refreshed = login.Tokens{AccessToken: "secret-access-2"} // no rotation, no ID token, no expires_in

@@ -46,7 +46,7 @@ func (f *Flow) Session(ctx context.Context, req Request, now time.Time) (Found, 
 	switch {
 	case err != nil || s == nil:
 		return found, err
-	case s.RefreshToken != "" && !s.Expires.IsZero() && s.Expires.Sub(now) < refreshAhead && !f.resting(s, now):
+	case f.refreshes(s, now):
 		return f.refresh(ctx, req, s, now, good(s, now))
 	case f.due(s, now):
 		touched := *s
@@ -54,6 +54,20 @@ func (f *Flow) Session(ctx context.Context, req Request, now time.Time) (Found, 
 		return f.save(ctx, req, &touched, now)
 	}
 	return found, nil
+}
+
+// Settled reports whether [Flow.Session] would give a session that was seen just
+// as it is: it was not revoked and has not ended, and is neither refreshed nor
+// written anew. It does no I/O and allocates nothing.
+func (f *Flow) Settled(s *session.Session, now time.Time) bool {
+	return now.Before(s.Ends) && now.Sub(s.Written) < f.o.Login.Session.IdleTimeout &&
+		!f.refreshes(s, now) && !f.due(s, now) && !f.o.Revocations.Revoked(f.o.Issuer, s)
+}
+
+// refreshes reports whether a session's token is refreshed before the request
+// goes on.
+func (f *Flow) refreshes(s *session.Session, now time.Time) bool {
+	return s.RefreshToken != "" && !s.Expires.IsZero() && s.Expires.Sub(now) < refreshAhead && !f.resting(s, now)
 }
 
 // due reports whether a session is written anew as it is. One that a refresh is
@@ -78,6 +92,11 @@ func (f *Flow) Renew(ctx context.Context, req Request, s *session.Session, now t
 	return f.refresh(ctx, req, s, now, false)
 }
 
+// End forgets a session whose token is still not good once it was renewed.
+func (f *Flow) End(ctx context.Context, req Request, s *session.Session) Found {
+	return f.end(ctx, req, s, "the session's token is not good, and a new one is not either")
+}
+
 // Failure is the answer to an error of [Flow.Session] or [Flow.Renew].
 func (f *Flow) Failure(req Request, err error) Answer {
 	if errors.Is(err, ErrTooLarge) {
@@ -87,12 +106,17 @@ func (f *Flow) Failure(req Request, err error) Answer {
 }
 
 func (f *Flow) tooLarge(req Request) Answer {
-	return f.answer(req, page{
+	p := page{
 		status: http.StatusInternalServerError, reason: ReasonFailed, code: "server_error",
 		title: "The session is too large",
 		text:  "Your session does not fit into this application's cookies. Its operator can make room with session.store: redis.",
 		cause: "the session does not fit its cookies; session.store: redis has room",
-	})
+	}
+	if f.o.Login.Session.Redis { // which only a token that is too long does not fit
+		p.text = "The login service says more about you than this application can read."
+		p.cause = "a token of the issuer's is longer than 16 KiB"
+	}
+	return f.answer(req, p)
 }
 
 // open is Session without anything that changes it.
@@ -225,7 +249,7 @@ func (f *Flow) keep(s *session.Session, tokens Tokens, id Identity, now time.Tim
 	if !l.JudgeIDToken || l.ForwardAccessToken {
 		s.AccessToken = tokens.AccessToken
 	}
-	if (l.JudgeIDToken || f.o.KeepIDToken) && tokens.IDToken != "" {
+	if (l.JudgeIDToken || f.o.KeepIDToken()) && tokens.IDToken != "" {
 		s.IDToken = tokens.IDToken
 	}
 	switch {

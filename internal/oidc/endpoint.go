@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -161,15 +162,19 @@ func readTokens(answer *fetch.Response, need needs) (t login.Tokens, err error) 
 }
 
 // tokenOf is a token of an answer; null is none. Printable ASCII characters alone
-// may stand in one (RFC 6749 appendix A).
+// may stand in one (RFC 6749 appendix A). One that no policy would read, because
+// it is too long, is [login.ErrTooLarge].
 func tokenOf(members map[string]any, name string) (string, error) {
 	v := members[name]
 	if v == nil {
 		return "", nil
 	}
 	text, ok := v.(string)
-	if !ok || text == "" || len(text) > token.MaxLen || !isPrintable(text) {
-		return "", unusable("its " + name + " is not a text of 1 to 16384 printable ASCII characters")
+	switch {
+	case !ok || text == "" || !isPrintable(text):
+		return "", unusable("its " + name + " is not a text of printable ASCII characters")
+	case len(text) > token.MaxLen:
+		return "", fmt.Errorf("%w: its %s is longer than 16 KiB", login.ErrTooLarge, name)
 	}
 	return text, nil
 }

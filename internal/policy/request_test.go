@@ -30,15 +30,19 @@ func (r *request) Context() context.Context {
 	}
 	return context.Background()
 }
-func (r *request) Method() string             { return r.method }
-func (r *request) HeadersShown() int          { return len(r.headers) }
-func (r *request) NumHeader() int             { return len(r.headers) }
-func (r *request) HeaderName(i int) []byte    { return []byte(r.headers[i][0]) }
-func (r *request) HeaderValue(i int) string   { return r.headers[i][1] }
-func (r *request) Args(name string) []string  { return r.args[name] }
-func (r *request) Query() map[string][]string { return r.args }
-func (*request) Path() string                 { return "/orders/7" }
-func (*request) IP() string                   { return "10.1.2.3" }
+func (r *request) Method() string                 { return r.method }
+func (r *request) HeadersShown() int              { return len(r.headers) }
+func (r *request) NumHeader() int                 { return len(r.headers) }
+func (r *request) HeaderName(i int) []byte        { return []byte(r.headers[i][0]) }
+func (r *request) HeaderValue(i int) string       { return r.headers[i][1] }
+func (r *request) Args(name string) []string      { return r.args[name] }
+func (r *request) Query() map[string][]string     { return r.args }
+func (*request) Path() string                     { return "/orders/7" }
+func (*request) PathBytes() []byte                { return []byte("/orders/7") }
+func (*request) AddResponseHeader(string, string) {}
+
+func (*request) Body(context.Context, int) ([]byte, error) { return nil, nil }
+func (*request) IP() string                                { return "10.1.2.3" }
 
 func (*request) Edit(identity.Edits) error { return nil }
 
@@ -94,7 +98,7 @@ func (j judge) Decide(req gate.Request) policy.Decision {
 	if d, decided := j.gate.Known(j.route, req); decided {
 		return d
 	}
-	return j.gate.Decide(j.route, req)
+	return j.gate.Decide(j.route, req).Decision
 }
 
 func (j judge) Walk(req gate.Request) (policy.Decision, []policy.Step) {

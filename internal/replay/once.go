@@ -14,9 +14,8 @@ type Once struct {
 	}
 }
 
-// Once is a memory of names in this process. It shares its room with the
-// proofs.
-func (m *Memory) Once() *Once { return &Once{m} }
+// Once is a memory of names in this process.
+func (m *Memory) Once() *Once { return &Once{&m.names} }
 
 // Once is a memory of names that all gateways share.
 func (r *Redis) Once() *Once { return &Once{r} }

@@ -27,14 +27,18 @@ type Store interface {
 
 const (
 	shards   = 64
-	perShard = 1 << 14 // about a million proofs in all, some 60 MiB
+	perShard = 1 << 14 // about a million in all, some 60 MiB
 )
 
 // ErrFull means that the memory holds as much as it may.
 var ErrFull = errors.New("replay: too many at once")
 
-// Memory remembers the proofs of this process.
-type Memory struct{ shards [shards]shard }
+// Memory remembers the proofs of this process, and names. Each have room of their
+// own: a proof needs a token, and names may come of anybody's requests.
+type Memory struct{ proofs, names room }
+
+// room holds hashes until their time.
+type room [shards]shard
 
 type shard struct {
 	mu    sync.Mutex
@@ -42,19 +46,19 @@ type shard struct {
 	swept int64
 }
 
-// NewMemory makes an empty memory. It holds about a million live proofs; where
-// there are more, further ones are refused rather than old ones forgotten.
+// NewMemory makes an empty memory. It holds about a million live proofs, and as
+// many names; where there are more, further ones are refused rather than old ones
+// forgotten.
 func NewMemory() *Memory { return &Memory{} }
 
 // First implements [Store].
 func (m *Memory) First(ctx context.Context, p dpop.Proof, now time.Time) (bool, error) {
-	return m.first(ctx, "", p.ID, p.Expires, now)
+	return m.proofs.first(ctx, "", p.ID, p.Expires, now)
 }
 
-// first takes no prefix into account: an id is a hash, of a proof or of
-// something else.
-func (m *Memory) first(_ context.Context, _ string, id [16]byte, expires, now time.Time) (bool, error) {
-	s := &m.shards[id[0]%shards]
+// first takes no prefix into account.
+func (r *room) first(_ context.Context, _ string, id [16]byte, expires, now time.Time) (bool, error) {
+	s := &r[id[0]%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	second := now.Unix()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -148,6 +149,27 @@ func TestANameIsUsedOnce(t *testing.T) {
 	stop()
 	if first, err := replay.NewRedis(client).Once().First(t.Context(), "state c", now.Add(time.Minute), now); first || err == nil {
 		t.Errorf("Redis is away: %v, %v", first, err)
+	}
+}
+
+// TestNamesTakeNoRoomFromProofs: whoever asks for pages can make names, without
+// any token, by beginning logins and coming back from none. That must not refuse
+// the proofs of those who have one.
+func TestNamesTakeNoRoomFromProofs(t *testing.T) {
+	m := replay.NewMemory()
+	once, full := m.Once(), 0
+	for n := range 1 << 21 { // twice what it holds
+		if _, err := once.First(t.Context(), strconv.Itoa(n), clock.Add(11*time.Minute), clock); errors.Is(err, replay.ErrFull) {
+			full++
+		}
+	}
+	if full == 0 {
+		t.Error("there is no bound")
+	}
+	for n := range uint64(1000) {
+		if first, err := m.First(t.Context(), numbered(n), clock); !first || err != nil {
+			t.Fatalf("proof %d: %v, %v", n, first, err)
+		}
 	}
 }
 

@@ -69,6 +69,15 @@ func (r *request) FrameValue(i int) string {
 	return r.header.names.string(r.header.sent[i].Value)
 }
 
+// FramePath is the path as it is now, in place: it stands as long as the request
+// and is not to be changed.
+func (r *request) FramePath() []byte {
+	if r.path == nil {
+		return r.view.Path
+	}
+	return r.path
+}
+
 func (r *request) Path() []byte {
 	if r.path == nil {
 		return slices.Clone(r.view.Path)

@@ -21,6 +21,9 @@ var (
 	revocationUp   = describe("revocation_feed_up", "1 when new revocations could be heard of in the last 10 s.")
 	revokedTotal   = describe("revoked_total", "Requests refused since their token was revoked.")
 	revocationLost = describe("revocations_lost_total", "Revocations of other runners that could not be kept.")
+	loginsTotal    = describe("logins_total", "Logins that came back from the issuer, by what came of them.", "result")
+	refreshedTotal = describe("sessions_refreshed_total", "Sessions that the issuer gave new tokens for.")
+	sessionStoreUp = describe("session_store_up", "1 when the store of sessions answered when it was last asked.")
 	providerReady  = describe("provider_ready", "1 when an issuer's usable keys are at hand.", "issuer")
 	providerKeys   = describe("provider_key_info", "1 for every usable key of an issuer.", "issuer", "kid")
 	providerSkip   = describe("provider_keys_skipped", "Keys of an issuer's set that are not used.", "issuer")
@@ -35,7 +38,7 @@ type collector struct{ s Sources }
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		decisions, reported, cacheRequests, cacheEvictions,
-		revocations, revocationUp, revokedTotal, revocationLost,
+		revocations, revocationUp, revokedTotal, revocationLost, loginsTotal, refreshedTotal, sessionStoreUp,
 		cacheEntries, cacheSize, providerReady, providerKeys, providerSkip, providerFetch, providerFail, providerNext,
 	} {
 		out <- d
@@ -63,20 +66,18 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	r := c.s.Revocations()
 	gauge(revocations, float64(r.Entries))
-	up := 0.0
-	if r.Up {
-		up = 1
-	}
-	gauge(revocationUp, up)
+	gauge(revocationUp, oneIf(r.Up))
 	count(revokedTotal, r.Refused)
 	count(revocationLost, r.Lost)
+	s := c.s.Sessions()
+	for result, n := range s.Logins {
+		count(loginsTotal, n, result)
+	}
+	count(refreshedTotal, s.Refreshed)
+	gauge(sessionStoreUp, oneIf(s.StoreUp))
 	collectRunner(c.s, gauge, count)
 	for _, p := range unique(c.s.Providers()) {
-		ready := 0.0
-		if p.Ready {
-			ready = 1
-		}
-		gauge(providerReady, ready, p.Issuer)
+		gauge(providerReady, oneIf(p.Ready), p.Issuer)
 		gauge(providerSkip, float64(p.Skipped), p.Issuer)
 		gauge(providerFetch, seconds(p.Fetched), p.Issuer)
 		gauge(providerNext, seconds(p.NextTry), p.Issuer)
@@ -108,6 +109,13 @@ func unique(all []Provider) []Provider {
 		}
 	}
 	return kept
+}
+
+func oneIf(up bool) float64 {
+	if up {
+		return 1
+	}
+	return 0
 }
 
 func seconds(t time.Time) float64 {

@@ -56,6 +56,13 @@ type Revocations struct {
 	Lost    uint64 // entries that could not be kept
 }
 
+// Sessions are what became of browsers.
+type Sessions struct {
+	Logins    map[string]uint64 // that came back from the issuer, by result
+	Refreshed uint64            // sessions that the issuer gave new tokens for
+	StoreUp   bool              // the store answered when it was last asked
+}
+
 // Build names the binary.
 type Build struct{ Version, Commit string }
 
@@ -68,6 +75,7 @@ type Sources struct {
 	Runner          func() Runner
 	LogLinesDropped func() uint64
 	Revocations     func() Revocations
+	Sessions        func() Sessions
 	// Serving is nil as long as the runner serves on its socket, and the
 	// socket's path is its own.
 	Serving func() error

@@ -24,6 +24,9 @@ func sources(serving error, providers ...telemetry.Provider) telemetry.Sources {
 		Revocations: func() telemetry.Revocations {
 			return telemetry.Revocations{Entries: 31, Up: true, Refused: 32, Lost: 33}
 		},
+		Sessions: func() telemetry.Sessions {
+			return telemetry.Sessions{Logins: map[string]uint64{"completed": 34, "failed": 35}, Refreshed: 36, StoreUp: true}
+		},
 		Caches: func() []telemetry.Cache {
 			return []telemetry.Cache{{Kind: "token", Hits: 11, Misses: 12, Evictions: 13, Entries: 14, SizeBytes: 15}}
 		},
@@ -71,6 +74,10 @@ func TestMetricsSayWhatHappened(t *testing.T) {
 		`auth0_jwt_cache_evictions_total{cache="token"} 13`,
 		`auth0_jwt_cache_entries{cache="token"} 14`,
 		`auth0_jwt_cache_size_bytes{cache="token"} 15`,
+		`auth0_jwt_logins_total{result="completed"} 34`,
+		`auth0_jwt_logins_total{result="failed"} 35`,
+		`auth0_jwt_sessions_refreshed_total 36`,
+		`auth0_jwt_session_store_up 1`,
 		`auth0_jwt_runner_connections 2`,
 		`auth0_jwt_runner_connections_refused_total 23`,
 		`auth0_jwt_runner_requests_total{outcome="passed",plugin="auth0-jwt"} 21`,

@@ -21,6 +21,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/refusal"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session/store"
 )
 
 // Name is the plugin's name in ext-plugin-pre-req and ext-plugin-post-req.
@@ -28,6 +29,9 @@ const Name = "auth0-jwt"
 
 // DefaultCacheSize is the bound of the cache, in bytes.
 const DefaultCacheSize = 64 << 20
+
+// sessionsSize bounds what is remembered of sessions that were opened, in bytes.
+const sessionsSize = 32 << 20
 
 // Options are the operator's settings.
 type Options struct {
@@ -65,6 +69,8 @@ type Options struct {
 	// Logger gets one line per refused configuration and internal error; nil
 	// is slog.Default. Never a token, a secret or a claim's value.
 	Logger *slog.Logger
+
+	now func() time.Time // nil is time.Now
 }
 
 // Plugin is the plugin auth0-jwt. Its methods may be called at any time by any
@@ -73,10 +79,11 @@ type Plugin struct {
 	plugin.DefaultPlugin
 
 	gate atomic.Pointer[gate.Gate]
-	// memory and revoked outlive the settings: a proof that was used stays used,
-	// and what was revoked stays revoked.
-	memory  *replay.Memory
-	revoked *revocation.Set
+	// memory, revoked and sessions outlive the settings: what was used stays used,
+	// what was revoked stays revoked, and a session that was opened stays open.
+	memory   *replay.Memory
+	revoked  *revocation.Set
+	sessions *store.Memory
 }
 
 var (
@@ -86,7 +93,7 @@ var (
 
 // New makes the plugin.
 func New(opt Options) *Plugin {
-	p := &Plugin{memory: replay.NewMemory(), revoked: revocation.NewSet()}
+	p := &Plugin{memory: replay.NewMemory(), revoked: revocation.NewSet(), sessions: store.NewMemory(sessionsSize)}
 	p.Configure(opt)
 	return p
 }
@@ -97,7 +104,7 @@ func (p *Plugin) Configure(opt Options) {
 	g := gate.Options{
 		Config:   config.Options{AllowInsecure: opt.AllowInsecure, AllowNetworks: opt.AllowNetworks, SecretsDir: opt.SecretsDir, Redis: opt.RedisURL != ""},
 		MaxStale: opt.MaxStale, Transport: opt.Transport, RootCAs: opt.RootCAs,
-		Cache: cacheOf(opt.CacheSize), Replay: p.memory, Logger: opt.Logger,
+		Cache: cacheOf(opt.CacheSize), Replay: p.memory, Sessions: p.sessions, Now: opt.now, Logger: opt.Logger,
 	}
 	if opt.RedisURL != "" {
 		var err error
@@ -143,7 +150,10 @@ func (p *Plugin) Gate() *gate.Gate { return p.gate.Load() }
 
 // Close ends the refresh of keys and the connections to Redis. Routes in use
 // keep the keys that they have.
-func (p *Plugin) Close() { p.gate.Load().Close() }
+func (p *Plugin) Close() {
+	p.gate.Load().Close()
+	p.sessions.Close()
+}
 
 // Name implements plugin.Plugin.
 func (p *Plugin) Name() string { return Name }
@@ -162,9 +172,8 @@ func (p *Plugin) RequestFilter(conf any, w http.ResponseWriter, r pkgHTTP.Reques
 	if framed, ok := v.(*frameView); ok {
 		defer framed.release()
 	}
-	decision := p.gate.Load().Decide(route, v)
-	if _, forward := decision.Forward(); !forward {
-		answer(w, route.Answer(decision.Refusal()))
+	if a, answered := p.gate.Load().Decide(route, v).Answer(route); answered {
+		answer(w, a)
 	}
 }
 
@@ -190,7 +199,7 @@ func (p *Plugin) FilterNow(conf any, w http.ResponseWriter, r inplace.View) (don
 // answer writes an answer for the client.
 func answer(w http.ResponseWriter, a refusal.Answer) {
 	for _, h := range a.Headers {
-		w.Header().Set(h.Name, h.Value)
+		w.Header().Add(h.Name, h.Value)
 	}
 	w.WriteHeader(a.Status)
 	if len(a.Body) > 0 {

@@ -1,6 +1,7 @@
 package auth0jwt_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -20,6 +21,10 @@ type request struct {
 	original http.Header
 	args     url.Values
 	panics   bool
+	method   string // "" is GET
+	body     []byte
+	response http.Header // of RespHeader
+	ctx      context.Context
 
 	path    []byte
 	vars    map[string]string // nil: APISIX does not answer
@@ -51,13 +56,24 @@ func (r *request) Method() string {
 	if r.panics {
 		panic("broken")
 	}
-	return "GET"
+	return cmp.Or(r.method, "GET")
 }
 func (r *request) Header() pkgHTTP.Header { return r.header }
 func (r *request) Args() url.Values       { return r.args }
-func (*request) Body() ([]byte, error)    { return nil, nil }
-func (*request) Context() context.Context { return context.Background() }
-func (*request) RespHeader() http.Header  { return http.Header{} }
+func (r *request) Body() ([]byte, error)  { return r.body, nil }
+func (r *request) RespHeader() http.Header {
+	if r.response == nil {
+		r.response = http.Header{}
+	}
+	return r.response
+}
+
+func (r *request) Context() context.Context {
+	if r.ctx != nil {
+		return r.ctx
+	}
+	return context.Background()
+}
 
 func (r *request) Var(name string) ([]byte, error) {
 	r.asked = append(r.asked, name)

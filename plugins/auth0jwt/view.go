@@ -43,6 +43,9 @@ func (v view) Query() map[string][]string      { return v.r.Args() }
 func (v view) Path() string                    { return string(v.r.Path()) }
 func (v view) Var(name string) ([]byte, error) { return v.r.Var(name) }
 func (v view) Edit(e identity.Edits) error     { return apply(e, v.r) }
+func (v view) PathBytes() []byte               { return v.r.Path() }
+
+func (v view) AddResponseHeader(name, value string) { v.r.RespHeader().Add(name, value) }
 
 func (v view) IP() string {
 	if ip := v.r.SrcIP(); len(ip) > 0 {
@@ -74,6 +77,7 @@ func frameViewOf(f inplace.View, n int) *frameView {
 
 func (v *frameView) HeadersShown() int        { return v.n }
 func (v *frameView) NumHeader() int           { return v.n }
+func (v *frameView) PathBytes() []byte        { return v.f.FramePath() }
 func (v *frameView) HeaderName(i int) []byte  { return v.f.FrameName(i) }
 func (v *frameView) HeaderValue(i int) string { return v.f.FrameValue(i) }
 

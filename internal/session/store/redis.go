@@ -25,6 +25,10 @@ const (
 	// successor.
 	eraSize = 16
 	noName  = "=" // of a cookie that no request has
+	// inRedis stands for the second cookie in what is remembered: no cookie has it
+	// for its value, so that [Cookies] never takes an identifier for a session that
+	// it opened, nor the other way round.
+	inRedis = ";"
 )
 
 // Redis keeps sessions in Redis. The cookie holds 256 random bits. A record stands
@@ -67,7 +71,7 @@ func (r *Redis) record(b bits) string {
 // or planted, and means nothing.
 func (r *Redis) cookie(lines []string) (session.Chunks, error) {
 	c, err := session.FindChunks(lines, r.name, noName)
-	return session.Chunks{First: c.First}, err
+	return session.Chunks{First: c.First, Second: inRedis}, err
 }
 
 // Known is Open where Redis is not asked: there is no cookie and no session, or

@@ -96,3 +96,36 @@ func TestARemovedSecretEndsASessionOfRedisThatWasSeen(t *testing.T) {
 		t.Errorf("stale %t, %v", stale, err)
 	}
 }
+
+// TestAnIdentifierIsNoSessionOfTheOtherStore: two routes of one application may
+// name different stores. What Redis opened is no session where sessions stand in
+// cookies: there nobody would ask Redis again, and a record that was deleted would
+// live on.
+func TestAnIdentifierIsNoSessionOfTheOtherStore(t *testing.T) {
+	address, _ := redisServer(t)
+	opt := options(t)
+	c := store.NewCookies(opt)
+	opt.Redis = client(t, address)
+	r := store.NewRedis(opt)
+	r.Patient()
+	browser := jar{}
+	browser.take(must(r.Save(t.Context(), fresh(), nil, start)))
+	if s, _, err := r.Open(t.Context(), browser.lines(), start); s == nil || err != nil {
+		t.Fatal(err)
+	}
+	planted := browser.lines()[0] + "; " + r.Names()[1] + "="
+	for _, line := range []string{browser.lines()[0], planted + "=", planted + ";", planted + "; "} {
+		if s, _ := c.Known([]string{line}, start); s != nil {
+			t.Errorf("%q is known", line)
+		}
+		if s, stale, err := c.Open(t.Context(), []string{line}, start); s != nil || !stale || err != nil {
+			t.Errorf("%q opens", line)
+		}
+	}
+	whole := jar{}
+	whole.take(must(c.Save(t.Context(), fresh(), nil, start)))
+	_, _, _ = c.Open(t.Context(), whole.lines(), start)
+	if s, _ := r.Known(whole.lines(), start); s != nil {
+		t.Error("a session in a cookie is known where it stands in Redis")
+	}
+}

@@ -135,10 +135,15 @@ func (r *refreshes) land(key flightKey, f *flight, now time.Time) {
 	}
 }
 
-// end notes that a session was deleted, so that no refresh brings it back.
+// end notes that a session was deleted, so that no refresh brings it back. What
+// was noted a moment ago stays as it is: a cookie that ended may come as often as
+// its holder likes, and must not fill the room of others' successors.
 func (r *refreshes) end(key flightKey, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if o, there := r.known[key]; there && now.Add(successorFor/2).Before(o.until) {
+		return
+	}
 	r.remember(key, outcome{nil, now.Add(successorFor)})
 }
 

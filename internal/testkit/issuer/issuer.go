@@ -24,6 +24,11 @@ const DefaultAudience = "https://api.example.com"
 type Options struct {
 	Addr string // where it listens; "" is 127.0.0.1:0
 	URL  string // its name in iss, with a slash at the end; "" is http://ADDR/
+	// BrowserURL is where browsers reach it, with a slash at the end; "" is URL.
+	// Discovery announces the endpoints that browsers are sent to below it, and
+	// all others below URL: in containers, a name that the runner resolves is
+	// often none that a browser on the host does.
+	BrowserURL string
 	// Now is the clock; nil is time.Now. [Issuer.SetClock] puts it wrong.
 	Now func() time.Time
 }
@@ -35,6 +40,7 @@ type Issuer struct {
 	served chan struct{} // closed when the server ended
 	ending chan struct{} // closed when Close begins
 	url    string
+	public string                      // BrowserURL
 	rogue  func() (*generation, error) // made when first asked for
 	clock  func() time.Time
 	out    *http.Client // to the applications, for back-channel logout
@@ -55,15 +61,17 @@ func Start(opt Options) (*Issuer, error) {
 	if opt.Addr == "" {
 		opt.Addr = "127.0.0.1:0"
 	}
-	if opt.URL != "" && !strings.HasSuffix(opt.URL, "/") {
-		return nil, fmt.Errorf("issuer: the URL %q must end in a slash, as Auth0's do", opt.URL)
+	for _, url := range []string{opt.URL, opt.BrowserURL} {
+		if url != "" && !strings.HasSuffix(url, "/") {
+			return nil, fmt.Errorf("issuer: the URL %q must end in a slash, as Auth0's do", url)
+		}
 	}
 	l, err := net.Listen("tcp", opt.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
 	i := &Issuer{
-		url: opt.URL, served: make(chan struct{}), ending: make(chan struct{}), faults: map[string]*activeFault{},
+		url: opt.URL, public: opt.BrowserURL, served: make(chan struct{}), ending: make(chan struct{}), faults: map[string]*activeFault{},
 		rogue: sync.OnceValues(newGeneration), clock: opt.Now, out: backChannel(),
 		counted: make(chan struct{}), books: newBooks(),
 	}
@@ -72,6 +80,9 @@ func Start(opt Options) (*Issuer, error) {
 	}
 	if i.url == "" {
 		i.url = "http://" + l.Addr().String() + "/"
+	}
+	if i.public == "" {
+		i.public = i.url
 	}
 	if i.generations, err = newGenerations(3); err != nil {
 		return nil, errors.Join(err, l.Close())

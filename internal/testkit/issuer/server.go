@@ -86,12 +86,12 @@ func (i *Issuer) discovery() map[string]any {
 	settings := i.settings()
 	document := map[string]any{
 		"issuer":                                           i.url,
-		"authorization_endpoint":                           i.url + "authorize",
+		"authorization_endpoint":                           i.public + "authorize",
 		"token_endpoint":                                   i.url + "oauth/token",
 		"userinfo_endpoint":                                i.url + "userinfo",
 		"jwks_uri":                                         i.url + ".well-known/jwks.json",
 		"revocation_endpoint":                              i.url + "oauth/revoke",
-		"end_session_endpoint":                             i.url + "oidc/logout",
+		"end_session_endpoint":                             i.public + "oidc/logout",
 		"pushed_authorization_request_endpoint":            i.url + "oauth/par",
 		"require_pushed_authorization_requests":            settings.RequirePAR,
 		"response_types_supported":                         []string{"code"},

@@ -1,5 +1,6 @@
 // Package upstream is an echo server for tests: it answers every request with
-// what it received, repeated headers kept apart. It must not know the gateway.
+// what it received, repeated headers kept apart, as JSON or, where it was told
+// how, as a page for a browser. It must not know the gateway.
 package upstream
 
 import (
@@ -33,17 +34,27 @@ type Upstream struct {
 	served   chan struct{} // closed when the server ended
 	address  string
 	requests atomic.Int64
+	pages    Pages
 }
+
+// Pages write what a browser shows of a request, each for the paths that begin
+// with its own, which no other's does.
+type Pages map[string]func(w io.Writer, e Echo) error
 
 // Start listens on addr, such as "127.0.0.1:0". GET /healthz and GET
 // /control/counters answer for the server itself; all else is echoed. The
 // error says that addr is taken.
-func Start(addr string) (*Upstream, error) {
+func Start(addr string) (*Upstream, error) { return StartWithPages(addr, nil) }
+
+// StartWithPages is [Start] with a page in the place of the JSON for every GET
+// that has one and whose Accept names text/html, as a browser's does when a
+// person opens a page.
+func StartWithPages(addr string, pages Pages) (*Upstream, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
-	u := &Upstream{address: l.Addr().String(), served: make(chan struct{})}
+	u := &Upstream{address: l.Addr().String(), served: make(chan struct{}), pages: pages}
 	u.server = http.Server{
 		Handler: http.HandlerFunc(u.answer), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is echoed too
@@ -97,10 +108,20 @@ func (u *Upstream) echo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	path, query, _ := strings.Cut(r.RequestURI, "?")
-	writeJSON(w, Echo{
+	e := Echo{
 		Kind: "upstream", Method: r.Method, Host: r.Host, Path: path, Query: query,
 		Headers: r.Header, Body: string(head), BodyLength: int64(len(head)) + rest,
-	})
+	}
+	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		for prefix, write := range u.pages {
+			if strings.HasPrefix(path, prefix) {
+				w.Header().Set("Content-Type", "text/html; charset=utf-8")
+				_ = write(w, e) // an error is the client gone
+				return
+			}
+		}
+	}
+	writeJSON(w, e)
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -121,3 +121,36 @@ func TestSaysThatAnAddressIsTaken(t *testing.T) {
 		t.Error("started twice on one address", u.Close())
 	}
 }
+
+func TestABrowserGetsAPageWhereThereIsOne(t *testing.T) {
+	u, err := upstream.StartWithPages("", upstream.Pages{"/a/": func(w io.Writer, e upstream.Echo) error {
+		_, err := io.WriteString(w, "<p>"+e.Path+" "+strings.Join(e.Headers["X-User-Id"], ","))
+		return err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	for _, tc := range []struct{ method, path, accept, want string }{
+		{http.MethodGet, "/a/b", "text/html,*/*;q=0.8", "<p>/a/b ann"},
+		{http.MethodGet, "/a/b", "*/*", `{"kind":"upstream"`},
+		{http.MethodGet, "/b/a/", "text/html", `{"kind":"upstream"`},
+		{http.MethodPost, "/a/b", "text/html", `{"kind":"upstream"`},
+	} {
+		req, err := http.NewRequest(tc.method, u.URL()+tc.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", tc.accept)
+		req.Header.Set("X-User-Id", "ann")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || !strings.HasPrefix(string(body), tc.want) {
+			t.Errorf("%s %s for %s: %q, %v", tc.method, tc.path, tc.accept, body, err)
+		}
+	}
+}
