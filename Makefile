@@ -5,12 +5,16 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 COMMIT    ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS    = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 STATIC     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
-CA_BUNDLE ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
 # What runs in a container is linux, whatever this machine is; the processor is
 # the Docker host's, or this machine's where no Docker host answers.
 IMAGE_ARCH ?= $(or $(shell docker version --format '{{.Server.Arch}}' 2>/dev/null),$(shell $(GO) env GOARCH))
-FOR_IMAGE  = GOOS=linux GOARCH=$(IMAGE_ARCH) $(STATIC)
+IMAGE_ARCHS ?= $(IMAGE_ARCH)
 CONTEXT    = dist/image
+IMAGE_ARGS = --build-arg TARGETARCH=$(IMAGE_ARCH) --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT)
+# What a release consists of.
+RELEASE    = dist/release
+RELEASE_ARCHS = amd64 arm64
+EPOCH     ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 # Compose v2 where it is there, else v1 (1.29), else nothing.
 COMPOSE   ?= $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; \
 	elif command -v docker-compose >/dev/null 2>&1; then echo docker-compose; fi)
@@ -33,7 +37,7 @@ UNITS      = $(shell $(GO) list ./... | grep -v -e '/ci$$' -e '/internal/browser
 E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)' RUNNER='$(RUNNER)' $(if $(GATEWAY),ADMIN_KEY="$(ADMIN_KEY_NOW)")
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down check unit e2e browser chaos test compose-config bench fuzz image vulncheck clean
+.PHONY: help build run up down check unit e2e browser chaos test compose-config kubernetes bench fuzz image release release-snapshot vulncheck clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -74,11 +78,12 @@ demo-secrets:
 	    { grep -q "^$$name=." .env || \
 	      printf '%s=demo-%s\n' $$name "$$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >>.env; } || exit 1; fi; done
 
-check: ## gofumpt, vet, staticcheck
+check: ## gofumpt, vet, staticcheck, actionlint
 	@unformatted=$$($(TOOL) gofumpt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "gofumpt: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
+	$(TOOL) actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
 
 unit: ## unit tests with the race detector, fuzz corpora included
 	$(GO) test -race $(UNITS)
@@ -93,7 +98,7 @@ browser: ## logins, logouts and attacks in a real Chromium (Debian: apt-get inst
 chaos: ## two minutes of an issuer that is sick at random, under load
 	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),120) $(GO) test -count=1 -v -timeout 10m -run TestChaos ./ci/
 
-test: check unit compose-config ## everything CI runs
+test: check unit compose-config kubernetes ## everything CI runs
 	$(MAKE) e2e
 	$(MAKE) e2e MODE=cmd
 	$(MAKE) e2e RUNNER=official
@@ -107,6 +112,10 @@ compose-config: ## docker-compose.yml is clean, in every profile
 	  echo "docker-compose.yml is clean ($(COMPOSE))"; \
 	else echo "docker-compose.yml was not checked: $(NO_COMPOSE)"; $(if $(CI),exit 1,true); fi
 
+# The module is apart, since nothing else needs Kubernetes' types and Helm.
+kubernetes: ## the Helm values are what Kubernetes takes; with CHART= the official chart is rendered with them
+	cd apisix-conf/kubernetes && CHART='$(abspath $(CHART))' $(GO) test $(if $(CHART),-tags chart) ./...
+
 bench: ## Go benchmarks with the tables of docs/performance.md; it takes a while
 	$(GO) test -run '^$$' -bench . -benchtime $(or $(BENCHTIME),1s) -benchmem -timeout 30m ./...
 
@@ -116,23 +125,48 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),30s) $$pkg || exit 1; \
 	  done; done
 
-# Everything the Dockerfile copies, readable by any user in the image whatever
-# the umask is here.
+# Everything the Dockerfile copies, for each of IMAGE_ARCHS, readable by any user
+# in the image whatever the umask is here.
 .PHONY: image-context
 image-context:
-	@if [ -z "$(CA_BUNDLE)" ]; then echo "no CA certificates were found: name a file of them with CA_BUNDLE="; exit 1; fi
 	rm -rf $(CONTEXT)
-	install -d -m 0755 $(CONTEXT) $(CONTEXT)/etc $(CONTEXT)/etc/ssl $(CONTEXT)/etc/ssl/certs $(CONTEXT)/run
+	install -d -m 0755 $(CONTEXT) $(CONTEXT)/run $(CONTEXT)/linux $(addprefix $(CONTEXT)/linux/,$(IMAGE_ARCHS))
 	install -d -m 0700 $(CONTEXT)/run/auth0-jwt
-	$(FOR_IMAGE) -o $(CONTEXT)/go-runner ./cmd/go-runner
-	$(FOR_IMAGE) -o $(CONTEXT)/playground ./cmd/playground
-	chmod 0755 $(CONTEXT)/go-runner $(CONTEXT)/playground
-	install -m 0644 $(CA_BUNDLE) $(CONTEXT)/etc/ssl/certs/ca-certificates.crt
+	@set -e; for arch in $(IMAGE_ARCHS); do for name in go-runner playground; do \
+	  echo "linux/$$arch: $$name"; \
+	  GOOS=linux GOARCH=$$arch $(STATIC) -o $(CONTEXT)/linux/$$arch/$$name ./cmd/$$name; \
+	  chmod 0755 $(CONTEXT)/linux/$$arch/$$name; \
+	done; done
 
 image: image-context ## the container images, FROM scratch; with PROFILE=cmd that of APISIX with the runner inside too
-	docker build --target runner -t apisix-auth0-jwt:local .
-	docker build --target testkit -t apisix-auth0-jwt-testkit:local .
-	$(if $(filter cmd,$(PROFILE)),docker build --target apisix -t apisix-auth0-jwt-apisix:local .)
+	docker build $(IMAGE_ARGS) --target runner -t apisix-auth0-jwt:local .
+	docker build $(IMAGE_ARGS) --target testkit -t apisix-auth0-jwt-testkit:local .
+	$(if $(filter cmd,$(PROFILE)),docker build $(IMAGE_ARGS) --target apisix -t apisix-auth0-jwt-apisix:local .)
+
+# The same bytes from the same commit, wherever and whenever it is built: no
+# path, no time of the build and no user in the archives. EPOCH is the commit's
+# time.
+release: ## archives for linux, their SBOMs and checksums, in dist/release
+	rm -rf $(RELEASE)
+	mkdir -p $(RELEASE)
+	@set -e; for arch in $(RELEASE_ARCHS); do \
+	  name=go-runner-$(VERSION)-linux-$$arch; echo $$name; \
+	  GOOS=linux GOARCH=$$arch $(STATIC) -buildvcs=false -o $(RELEASE)/$$name/go-runner ./cmd/go-runner; \
+	  GOFLAGS=-trimpath $(TOOL) cyclonedx-gomod bin -json -noserial -notimestamp -std -version $(VERSION) -output $(RELEASE)/$$name.sbom.json $(RELEASE)/$$name/go-runner 2>$(RELEASE)/sbom.log || { cat $(RELEASE)/sbom.log; exit 1; }; \
+	  cp -r LICENSE README.md CHANGELOG.md apisix-conf/systemd $(RELEASE)/$$name/; \
+	  chmod -R u=rwX,go=rX $(RELEASE)/$$name; \
+	  tar -C $(RELEASE) --sort=name --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner --format=ustar -cf - $$name | gzip -9n >$(RELEASE)/$$name.tar.gz; \
+	  rm -r $(RELEASE)/$$name; \
+	done; rm -f $(RELEASE)/sbom.log
+	cd $(RELEASE) && sha256sum *.tar.gz *.sbom.json >checksums.txt
+	@cat $(RELEASE)/checksums.txt
+
+# The second build has another path and an empty build cache.
+release-snapshot: release ## the release built a second time elsewhere, and compared
+	@set -e; elsewhere=$$(mktemp -d); trap 'chmod -R u+w '$$elsewhere'; rm -rf '$$elsewhere EXIT; \
+	mkdir $$elsewhere/source; git ls-files -co --exclude-standard -z | tar --null -T - -cf - | tar -C $$elsewhere/source -xf -; \
+	GOCACHE=$$elsewhere/cache $(MAKE) -s -C $$elsewhere/source release VERSION=$(VERSION) COMMIT=$(COMMIT) EPOCH=$(EPOCH) >/dev/null; \
+	if cmp $(RELEASE)/checksums.txt $$elsewhere/source/$(RELEASE)/checksums.txt; then echo "two builds are the same to the byte"; else exit 1; fi
 
 vulncheck: ## known vulnerabilities (needs the network)
 	$(TOOL) govulncheck ./...

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +44,7 @@ func makes(t *testing.T, dir string, env []string, args ...string) {
 func TestWhatTheImagesCopyIsLinuxAndReadableByAnyUserInThem(t *testing.T) {
 	context := filepath.Join(t.TempDir(), "image")
 	// GOOS stands for a machine that is no linux.
-	makes(t, "..", []string{"GOOS=darwin"}, "image-context", "CONTEXT="+context, "IMAGE_ARCH="+runtime.GOARCH)
+	makes(t, "..", []string{"GOOS=darwin"}, "image-context", "CONTEXT="+context, "IMAGE_ARCHS=amd64 arm64")
 	modes := map[string]fs.FileMode{}
 	err := filepath.WalkDir(context, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -63,8 +62,8 @@ func TestWhatTheImagesCopyIsLinuxAndReadableByAnyUserInThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]fs.FileMode{
-		"go-runner": 0o755, "playground": 0o755,
-		".": 0o755, "etc": 0o755, "etc/ssl": 0o755, "etc/ssl/certs": 0o755, "etc/ssl/certs/ca-certificates.crt": 0o644,
+		".": 0o755, "linux": 0o755, "linux/amd64": 0o755, "linux/arm64": 0o755,
+		"linux/amd64/go-runner": 0o755, "linux/amd64/playground": 0o755, "linux/arm64/go-runner": 0o755, "linux/arm64/playground": 0o755,
 		"run": 0o755, "run/auth0-jwt": 0o700, // the socket's directory is its owner's alone
 	} {
 		got, there := modes[name]
@@ -76,17 +75,47 @@ func TestWhatTheImagesCopyIsLinuxAndReadableByAnyUserInThem(t *testing.T) {
 	if len(modes) > 0 {
 		t.Errorf("not expected in the image: %v", modes)
 	}
-	for _, name := range []string{"go-runner", "playground"} {
-		binary, err := elf.Open(filepath.Join(context, name))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
+	for _, source := range copied(t) {
+		for _, arch := range []string{"amd64", "arm64"} {
+			if _, err := os.Stat(filepath.Join(context, strings.ReplaceAll(source, "$TARGETARCH", arch))); err != nil {
+				t.Errorf("the Dockerfile copies what is not there: %v", err)
+			}
 		}
-		if binary.Section(".interp") != nil {
-			t.Errorf("%s: it needs a dynamic linker, and the image has none", name)
-		}
-		binary.Close()
 	}
+	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
+		for _, name := range []string{"go-runner", "playground"} {
+			binary, err := elf.Open(filepath.Join(context, "linux", arch, name))
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if binary.Section(".interp") != nil {
+				t.Errorf("%s: it needs a dynamic linker, and the image has none", name)
+			}
+			if binary.Machine != machine {
+				t.Errorf("%s for %s is for %s", name, arch, binary.Machine)
+			}
+			binary.Close()
+		}
+	}
+}
+
+var copies = regexp.MustCompile(`(?m)^COPY (?:--\S+ )*dist/image/(\S+) `)
+
+// copied are what the Dockerfile copies, below dist/image.
+func copied(t *testing.T) (sources []string) {
+	t.Helper()
+	text, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range copies.FindAllStringSubmatch(string(text), -1) {
+		sources = append(sources, m[1])
+	}
+	if len(sources) == 0 {
+		t.Error("the Dockerfile copies nothing")
+	}
+	return sources
 }
 
 // A key of digits alone, or one like 1e5, would be a number to APISIX, and true

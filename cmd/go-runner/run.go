@@ -80,7 +80,7 @@ func run(ctx context.Context, given map[string]string, stderr io.Writer) error {
 	defer signal.Stop(hangup)
 	if s.startedByAPISIX {
 		var cancel context.CancelFunc
-		ctx, cancel = withParent(ctx, os.Getppid)
+		ctx, cancel = runner.WithParent(ctx, os.Getppid)
 		defer cancel()
 	}
 

@@ -19,6 +19,7 @@ var layers = map[string][]string{
 	"cmd/go-runner":              {"internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/redis", "internal/refusal", "internal/resource", "internal/revocation", "internal/runner", "internal/secret", "internal/strictjson", "internal/telemetry", "plugins/auth0jwt", officialRunner},
 	"cmd/playground":             {"internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
 	"plugins/auth0jwt/register":  {"plugins/auth0jwt", officialRunner},
+	"plugins/engine":             {"internal/runner", officialRunner},
 	"plugins/auth0jwt":           {"internal/config", "internal/fold", "internal/gate", "internal/identity", "internal/inplace", "internal/login", "internal/redis", "internal/refusal", "internal/replay", "internal/revocation", "internal/session/store", officialRunner},
 	"ci/official":                {"plugins/auth0jwt", officialRunner},
 	"internal/runner":            {"internal/a6", "internal/fold", "internal/inplace", officialRunner},
@@ -62,6 +63,7 @@ var layers = map[string][]string{
 	"internal/testkit/upstream":  {},
 	"apisix-conf":                {},
 	"ci":                         {},
+	"docs":                       {},
 }
 
 // pure are packages that read no clock, wait for nothing and remember nothing:
