@@ -4,14 +4,16 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/redisserver"
 )
 
 // twoGateways are two with a runner each, and one Redis behind both.
-func twoGateways(t *testing.T) (one, other *stack, redis *redisServer) {
+func twoGateways(t *testing.T) (one, other *stack, redis *redisserver.Server) {
 	t.Helper()
 	logins(t)
-	redis = startRedis(t)
-	return sibling(t, "redis-one", "--redis-url", redis.url()), sibling(t, "redis-other", "--redis-url", redis.url()), redis
+	redis = redisserver.Start(t)
+	return sibling(t, "redis-one", "--redis-url", redis.URL), sibling(t, "redis-other", "--redis-url", redis.URL), redis
 }
 
 // also puts an application at another gateway too.
@@ -127,13 +129,13 @@ func TestSessionsInRedis(t *testing.T) {
 }
 
 // redisIsAway kills the Redis, and starts another in its place.
-func redisIsAway(t *testing.T, on *stack, redis *redisServer) {
+func redisIsAway(t *testing.T, on *stack, redis *redisserver.Server) {
 	app := newApp(t, appSpec{login: merged(offline, inRedis()), on: on})
 	cookies := newApp(t, appSpec{login: offline, on: on})
 	passes := newApp(t, appSpec{at: &app, policy: policy{"unauth_action": "pass"}, login: merged(offline, inRedis()), on: on})
 	b, inCookie, leaves := loggedIn(t, app), loggedIn(t, cookies), loggedIn(t, app)
 	underWay, underWayInCookie := begin(t, app), begin(t, cookies)
-	redis.kill()
+	redis.Kill()
 	b.becomes(503) // a session that was seen in the last second is known yet
 
 	run(t, "a session is 503, for scripts, pages and forms", func(t *testing.T) {
@@ -180,7 +182,7 @@ func redisIsAway(t *testing.T, on *stack, redis *redisServer) {
 		}
 	})
 	run(t, "Redis is back, and empty", func(t *testing.T) {
-		redis.start(t)
+		redis.Revive(t)
 		b.becomes(401)
 		newBrowser(t, app).login("/x")
 	})

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/redisserver"
 )
 
 // site is a gateway with a runner of its own. Sites share nothing but Redis.
@@ -30,7 +32,7 @@ func startSite(t testing.TB, redis string) *site {
 	s := &site{revocations: "http://" + operator + "/revocations"}
 	s.launch = func() (*process, error) {
 		return under.launch("runner", under.binary("go-runner"), nil, nil, "run", "--listen", socket, "--allow-insecure",
-			"--redis-url", "redis://"+redis+"/0", "--admin-addr", operator)
+			"--redis-url", redis, "--admin-addr", operator)
 	}
 	s.restart(t)
 	gateway, ready, err := under.start("gateway", nil, "gateway", "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0",
@@ -200,9 +202,9 @@ func (i *innocents) finish(t *testing.T) {
 // cut off and flushed, and they are killed themselves.
 func TestRevocationChaos(t *testing.T) {
 	needRunnersOfOnesOwn(t)
-	redis := startRedis(t)
-	wire := startCable(t, redis.address)
-	here, there := startSite(t, redis.address), startSite(t, wire.address)
+	redis := redisserver.Start(t)
+	wire := redisserver.StartWire(t, redis)
+	here, there := startSite(t, redis.URL), startSite(t, "redis://"+wire.Address+"/0")
 	others := startInnocents(here, there)
 	revoked := []string{}
 	revoke := func(t *testing.T, user string) {
@@ -263,25 +265,23 @@ func TestRevocationChaos(t *testing.T) {
 		}
 	})
 	run(t, "cut off from Redis, a runner catches up", func(t *testing.T) {
-		wire.cut()
+		wire.Cut()
 		for n := range 5 {
 			revoke(t, fmt.Sprint("cut-", n))
 		}
 		there.await(t, of("cut-0"), 200) // it cannot know
-		wire.mend()
+		wire.Mend()
 		allAreRefused(t)
 	})
 	run(t, "Redis killed, what was revoked meanwhile is handed on", func(t *testing.T) {
-		redis.kill()
+		redis.Kill()
 		revoke(t, "killed-0")
 		there.await(t, of("plain-0"), 401)
-		redis.start(t)
+		redis.Revive(t)
 		allAreRefused(t)
 	})
 	run(t, "Redis flushed, the runners fill it again", func(t *testing.T) {
-		if err := redis.command("FLUSHALL", "+OK"); err != nil {
-			t.Fatal(err)
-		}
+		redis.Flush(t)
 		revoke(t, "flushed-0")
 		allAreRefused(t)
 	})
@@ -302,8 +302,8 @@ func TestRevocationChaos(t *testing.T) {
 // asked for one after the other, so that the figure holds one exchange.
 func BenchmarkRevocation(b *testing.B) {
 	needRunnersOfOnesOwn(b)
-	redis := startRedis(b)
-	here, there := startSite(b, redis.address), startSite(b, redis.address)
+	redis := redisserver.Start(b)
+	here, there := startSite(b, redis.URL), startSite(b, redis.URL)
 	keeping := newClient(false)
 	var posted, took []time.Duration
 	for n := 0; b.Loop(); n++ {

@@ -4,10 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
@@ -21,6 +17,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/dpop"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/redis"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/replay"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/redisserver"
 )
 
 var clock = time.Unix(1_800_000_000, 0)
@@ -41,8 +38,8 @@ func numbered(n uint64) dpop.Proof {
 }
 
 func TestAMemoryTakesAProofOnce(t *testing.T) {
-	server, _ := redisServer(t)
-	shared := replay.NewRedis(opened(t, server))
+	server := redisserver.Start(t)
+	shared := replay.NewRedis(opened(t, server.URL))
 	for name, memory := range map[string]replay.Store{"in the process": replay.NewMemory(), "in Redis": shared} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()
@@ -75,8 +72,8 @@ func TestAMemoryTakesAProofOnce(t *testing.T) {
 }
 
 func TestSeveralGatewaysShareARedis(t *testing.T) {
-	server, stop := redisServer(t)
-	a, b := replay.NewRedis(opened(t, server)), replay.NewRedis(opened(t, server))
+	server := redisserver.Start(t)
+	a, b := replay.NewRedis(opened(t, server.URL)), replay.NewRedis(opened(t, server.URL))
 	proof := numbered(3)
 	if first, err := a.First(t.Context(), proof, clock); !first || err != nil {
 		t.Errorf("the first gateway: %v, %v", first, err)
@@ -84,7 +81,7 @@ func TestSeveralGatewaysShareARedis(t *testing.T) {
 	if first, err := b.First(t.Context(), proof, clock); first || err != nil {
 		t.Errorf("the second gateway: %v, %v", first, err)
 	}
-	stop()
+	server.Kill()
 	if first, err := a.First(t.Context(), numbered(4), clock); first || err == nil {
 		t.Errorf("Redis is away: %v, %v", first, err)
 	}
@@ -93,14 +90,14 @@ func TestSeveralGatewaysShareARedis(t *testing.T) {
 // TestRedisForgetsAProofNoSoonerThanItMay reads the time at which Redis will
 // forget a proof: no route, and no other gateway, takes it from then on.
 func TestRedisForgetsAProofNoSoonerThanItMay(t *testing.T) {
-	server, _ := redisServer(t)
-	shared := replay.NewRedis(opened(t, server))
+	server := redisserver.Start(t)
+	shared := replay.NewRedis(opened(t, server.URL))
 	proof := numbered(7)
 	before := time.Now()
 	if first, err := shared.First(t.Context(), proof, clock); !first || err != nil {
 		t.Fatalf("%v, %v", first, err)
 	}
-	client := opened(t, server)
+	client := opened(t, server.URL)
 	names := must(client.Keys(t.Context(), "*").Result())
 	if len(names) != 1 {
 		t.Fatalf("Redis holds %q", names)
@@ -114,8 +111,8 @@ func TestRedisForgetsAProofNoSoonerThanItMay(t *testing.T) {
 }
 
 func TestANameIsUsedOnce(t *testing.T) {
-	server, stop := redisServer(t)
-	client := opened(t, server)
+	server := redisserver.Start(t)
+	client := opened(t, server.URL)
 	now := time.Now()
 	for name, once := range map[string]*replay.Once{"in the process": replay.NewMemory().Once(), "in Redis": replay.NewRedis(client).Once()} {
 		t.Run(name, func(t *testing.T) {
@@ -146,7 +143,7 @@ func TestANameIsUsedOnce(t *testing.T) {
 			t.Errorf("Redis holds %q", name)
 		}
 	}
-	stop()
+	server.Kill()
 	if first, err := replay.NewRedis(client).Once().First(t.Context(), "state c", now.Add(time.Minute), now); first || err == nil {
 		t.Errorf("Redis is away: %v, %v", first, err)
 	}
@@ -207,43 +204,4 @@ func opened(t *testing.T, url string) goredis.UniversalClient {
 	client := must(redis.Open(url))
 	t.Cleanup(func() { _ = client.Close() })
 	return client
-}
-
-// redisServer starts a Redis of its own on a free port, and ends it.
-func redisServer(t *testing.T) (url string, stop func()) {
-	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		const needs = "this test needs redis-server (Debian: apt-get install redis-server)"
-		if os.Getenv("REDIS_REQUIRED") != "" {
-			t.Fatal(needs)
-		}
-		t.Skip(needs)
-	}
-	l := must(net.Listen("tcp", "127.0.0.1:0"))
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
-	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--save", "", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		})
-	}
-	t.Cleanup(stop)
-	address := fmt.Sprint("127.0.0.1:", port)
-	for range 200 {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = conn.Close()
-			return "redis://" + address + "/0", stop
-		}
-		time.Sleep(25 * time.Millisecond) // another process: nothing to wait on
-	}
-	t.Fatal("redis-server does not listen")
-	return "", nil
 }

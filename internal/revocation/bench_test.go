@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/redisserver"
 )
 
 // filled is a set with so many subjects.
@@ -83,8 +84,8 @@ func BenchmarkRevoked(b *testing.B) {
 // BenchmarkFromOneRunnerToTheOther is the time from the call at one feed to the
 // refusal at the other.
 func BenchmarkFromOneRunnerToTheOther(b *testing.B) {
-	server := startRedis(b)
-	from, to := joined(b, server.url, nil), joined(b, server.url, nil)
+	server := redisserver.Start(b)
+	from, to := joined(b, server.URL, nil), joined(b, server.URL, nil)
 	took := make([]time.Duration, 0, b.N)
 	for n := 0; b.Loop(); n++ {
 		began := time.Now()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/redis"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/redisserver"
 )
 
 // hangGuard ends what hangs. Nothing that works comes near it, however busy the
@@ -62,8 +63,8 @@ func refuses(f *revocation.Feed, value string) bool {
 }
 
 func TestTwoRunnersHearOfEachOther(t *testing.T) {
-	server := startRedis(t)
-	a, b := joined(t, server.url, nil), joined(t, server.url, nil)
+	server := redisserver.Start(t)
+	a, b := joined(t, server.URL, nil), joined(t, server.URL, nil)
 	e := must(a.Revoke(t.Context(), jti("1")))
 	if !refuses(a, "1") {
 		t.Error("not revoked where it was revoked")
@@ -82,14 +83,14 @@ func TestTwoRunnersHearOfEachOther(t *testing.T) {
 }
 
 func TestARunnerThatStartsLateKnowsWhatWasRevoked(t *testing.T) {
-	server := startRedis(t)
-	a := joined(t, server.url, nil)
+	server := redisserver.Start(t)
+	a := joined(t, server.URL, nil)
 	gone := must(a.Revoke(t.Context(), jti("gone")))
 	must(a.TakeBack(t.Context(), gone.ID))
 	for n := range 300 {
 		must(a.Revoke(t.Context(), jti(fmt.Sprint(n))))
 	}
-	b := revocation.Open(revocation.Options{Redis: client(t, server.url), Logger: quiet})
+	b := revocation.Open(revocation.Options{Redis: client(t, server.URL), Logger: quiet})
 	defer b.Close()
 	<-b.Ready()
 	eventually(t, "b is up", func() bool { return b.Up(time.Now()) })
@@ -104,10 +105,10 @@ func TestARunnerThatStartsLateKnowsWhatWasRevoked(t *testing.T) {
 }
 
 func TestRedisHoldsNoNamesOfUsers(t *testing.T) {
-	server := startRedis(t)
-	a := joined(t, server.url, nil)
+	server := redisserver.Start(t)
+	a := joined(t, server.URL, nil)
 	must(a.Revoke(t.Context(), revocation.Revocation{Issuer: iss, Kind: revocation.Subject, Value: "auth0|alice"}))
-	for _, m := range must(client(t, server.url).XRange(t.Context(), revocation.StreamKey, "-", "+").Result()) {
+	for _, m := range must(client(t, server.URL).XRange(t.Context(), revocation.StreamKey, "-", "+").Result()) {
 		for name, value := range m.Values {
 			if value == "auth0|alice" {
 				t.Errorf("%s is the subject", name)
@@ -118,19 +119,16 @@ func TestRedisHoldsNoNamesOfUsers(t *testing.T) {
 
 func TestARestartForgetsNothing(t *testing.T) {
 	for _, c := range []struct {
-		name       string
-		persistent bool
-	}{{"Redis kept it", true}, {"Redis lost it", false}} {
+		name  string
+		start func(testing.TB) *redisserver.Server
+	}{{"Redis kept it", redisserver.StartPersistent}, {"Redis lost it", redisserver.Start}} {
 		t.Run(c.name, func(t *testing.T) {
-			server := startRedis(t)
-			server.persistent = c.persistent
-			server.stop()
-			server.start(t)
-			a, b := joined(t, server.url, nil), joined(t, server.url, nil)
+			server := c.start(t)
+			a, b := joined(t, server.URL, nil), joined(t, server.URL, nil)
 			e := must(a.Revoke(t.Context(), jti("back")))
 			must(a.Revoke(t.Context(), jti("1")))
 			eventually(t, "b hears", func() bool { return refuses(b, "1") })
-			server.stop()
+			server.Kill()
 			if _, err := a.TakeBack(t.Context(), e.ID); !errors.Is(err, revocation.ErrNotShared) || !refuses(a, "back") {
 				t.Errorf("taken back while Redis is away: %v", err)
 			}
@@ -140,22 +138,22 @@ func TestARestartForgetsNothing(t *testing.T) {
 			if !refuses(a, "1") || !refuses(b, "1") {
 				t.Error("forgotten while Redis is away")
 			}
-			server.start(t)
+			server.Revive(t)
 			eventually(t, "b hears of what was revoked meanwhile", func() bool { return refuses(b, "2") })
-			late := joined(t, server.url, nil)
+			late := joined(t, server.URL, nil)
 			eventually(t, "one that starts now knows all", func() bool { return refuses(late, "1") && refuses(late, "2") && refuses(late, "back") })
 		})
 	}
 }
 
 func TestAFlushedRedisIsGivenWhatTheRunnersKnow(t *testing.T) {
-	server := startRedis(t)
-	a, b := joined(t, server.url, nil), joined(t, server.url, nil)
+	server := redisserver.Start(t)
+	a, b := joined(t, server.URL, nil), joined(t, server.URL, nil)
 	gone := must(a.Revoke(t.Context(), jti("gone")))
 	must(a.Revoke(t.Context(), jti("1")))
 	must(a.TakeBack(t.Context(), gone.ID))
 	eventually(t, "b hears", func() bool { return refuses(b, "1") && !refuses(b, "gone") })
-	if err := client(t, server.url).FlushAll(t.Context()).Err(); err != nil {
+	if err := client(t, server.URL).FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if !refuses(a, "1") || !refuses(b, "1") {
@@ -163,7 +161,7 @@ func TestAFlushedRedisIsGivenWhatTheRunnersKnow(t *testing.T) {
 	}
 	must(b.Revoke(t.Context(), jti("2"))) // before anybody saw that it was flushed
 	eventually(t, "the feed holds all again", func() bool {
-		f := revocation.Open(revocation.Options{Redis: must(redis.Open(server.url)), Logger: quiet})
+		f := revocation.Open(revocation.Options{Redis: must(redis.Open(server.URL)), Logger: quiet})
 		defer f.Close()
 		<-f.Ready()
 		return refuses(f, "1") && refuses(f, "2") && !refuses(f, "gone")
@@ -175,16 +173,16 @@ func TestAFlushedRedisIsGivenWhatTheRunnersKnow(t *testing.T) {
 }
 
 func TestARunnerThatWasCutOffCatchesUpWithoutAGap(t *testing.T) {
-	server := startRedis(t)
-	wire := startProxy(t, server.address)
-	a, b := joined(t, server.url, nil), joined(t, "redis://"+wire.address+"/0", nil)
+	server := redisserver.Start(t)
+	wire := redisserver.StartWire(t, server)
+	a, b := joined(t, server.URL, nil), joined(t, "redis://"+wire.Address+"/0", nil)
 	for n := range 200 {
 		must(a.Revoke(t.Context(), jti(fmt.Sprint(n))))
 		switch n {
 		case 20, 120:
-			wire.cut()
+			wire.Cut()
 		case 70, 170:
-			wire.join()
+			wire.Mend()
 		}
 	}
 	eventually(t, "b knows them all", func() bool {
@@ -198,9 +196,9 @@ func TestARunnerThatWasCutOffCatchesUpWithoutAGap(t *testing.T) {
 }
 
 func TestARunnerThatCannotHearSaysSo(t *testing.T) {
-	server := startRedis(t)
+	server := redisserver.Start(t)
 	now := time.Now()
-	a := joined(t, server.url, nil)
+	a := joined(t, server.URL, nil)
 	if !a.Up(now) {
 		t.Error("not up")
 	}
@@ -219,29 +217,29 @@ func TestARunnerThatCannotHearSaysSo(t *testing.T) {
 }
 
 func TestASetOutlivesItsFeed(t *testing.T) {
-	server := startRedis(t)
+	server := redisserver.Start(t)
 	set := revocation.NewSet()
 	before := revocation.Open(revocation.Options{Set: set, Logger: quiet})
 	must(before.Revoke(t.Context(), jti("1")))
 	before.Close()
-	after := joined(t, server.url, set) // the settings name a Redis now
+	after := joined(t, server.URL, set) // the settings name a Redis now
 	if !refuses(after, "1") {
 		t.Error("forgotten")
 	}
-	other := joined(t, server.url, nil)
+	other := joined(t, server.URL, nil)
 	eventually(t, "it is handed on", func() bool { return refuses(other, "1") })
 }
 
 func TestAStreamIsTrimmedOfWhatIsKeptNoLongerAndOfRepeats(t *testing.T) {
-	server := startRedis(t)
-	raw := client(t, server.url)
+	server := redisserver.Start(t)
+	raw := client(t, server.URL)
 	old := time.Now().Add(-revocation.DefaultTTL - 2*time.Hour).UnixMilli()
 	for n := range 20 { // as of a runner whose entries ended
 		if err := raw.XAdd(t.Context(), &goredis.XAddArgs{Stream: revocation.StreamKey, ID: fmt.Sprintf("%d-%d", old, n+1), Values: []any{"k", "jti"}}).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	a := joined(t, server.url, nil)
+	a := joined(t, server.URL, nil)
 	for range 50 {
 		must(a.Revoke(t.Context(), jti("again and again")))
 	}
@@ -252,15 +250,15 @@ func TestAStreamIsTrimmedOfWhatIsKeptNoLongerAndOfRepeats(t *testing.T) {
 	if n := must(raw.XLen(t.Context(), revocation.StreamKey).Result()); n < 2 || n > 10 {
 		t.Errorf("%d entries are left", n)
 	}
-	late := joined(t, server.url, nil)
+	late := joined(t, server.URL, nil)
 	if !refuses(late, "once") || !refuses(late, "again and again") {
 		t.Error("a live entry was trimmed")
 	}
 }
 
 func TestWhatIsNoEntryOfTheFeedHarmsNobody(t *testing.T) {
-	server := startRedis(t)
-	raw := client(t, server.url)
+	server := redisserver.Start(t)
+	raw := client(t, server.URL)
 	for _, values := range [][]any{
 		{"nonsense", "1"},
 		{"k", "sub", "h", "short", "t", 1, "a", 1, "u", 1},
@@ -272,9 +270,9 @@ func TestWhatIsNoEntryOfTheFeedHarmsNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a := joined(t, server.url, nil)
+	a := joined(t, server.URL, nil)
 	must(a.Revoke(t.Context(), jti("1")))
-	b := joined(t, server.url, nil)
+	b := joined(t, server.URL, nil)
 	if !refuses(b, "1") || b.Stats().Lost != 5 || b.Stats().Entries != 1 {
 		t.Errorf("%+v", b.Stats())
 	}
@@ -283,8 +281,8 @@ func TestWhatIsNoEntryOfTheFeedHarmsNobody(t *testing.T) {
 // TestAThousandRevocationsBesideLoad: whoever is not revoked is never refused,
 // and whoever is stays refused, while a thousand entries come in.
 func TestAThousandRevocationsBesideLoad(t *testing.T) {
-	server := startRedis(t)
-	a, b := joined(t, server.url, nil), joined(t, server.url, nil)
+	server := redisserver.Start(t)
+	a, b := joined(t, server.URL, nil), joined(t, server.URL, nil)
 	must(a.Revoke(t.Context(), jti("first")))
 	eventually(t, "b hears", func() bool { return refuses(b, "first") })
 	ctx, cancel := context.WithCancel(t.Context())

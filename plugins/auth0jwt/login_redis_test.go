@@ -1,59 +1,17 @@
 package auth0jwt_test
 
 import (
-	"fmt"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/a6"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/issuer"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/redisserver"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/plugins/auth0jwt"
 )
-
-// redisServer starts one; stop ends it at once.
-func redisServer(t *testing.T) (address string, stop func()) {
-	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		const needs = "this test needs redis-server (Debian: apt-get install redis-server)"
-		if os.Getenv("REDIS_REQUIRED") != "" {
-			t.Fatal(needs)
-		}
-		t.Skip(needs)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
-	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--save", "", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	t.Cleanup(stop)
-	address = fmt.Sprint("127.0.0.1:", port)
-	for range 400 {
-		if conn, err := net.Dial("tcp", address); err == nil {
-			_ = conn.Close()
-			return "redis://" + address + "/0", stop
-		}
-		time.Sleep(25 * time.Millisecond) // another process: nothing to wait on
-	}
-	t.Fatal("redis-server does not listen")
-	return "", nil
-}
 
 // redisConf is loginConf with sessions in Redis.
 func redisConf(t *testing.T, i *issuer.Issuer) []byte {
@@ -64,11 +22,11 @@ func redisConf(t *testing.T, i *issuer.Issuer) []byte {
 // neither a pass nor a redirect.
 func TestSessionsInRedis(t *testing.T) {
 	i := newIssuer(t)
-	server, stop := redisServer(t)
+	server := redisserver.Start(t)
 	now := time.Now()
 	shared := func() *app {
 		p := loginPlugin(t, func(o *auth0jwt.Options) {
-			o.RedisURL = server
+			o.RedisURL = server.URL
 			auth0jwt.WithClock(o, func() time.Time { return now })
 		})
 		return &app{i, p, parse(t, p, redisConf(t, i))}
@@ -87,7 +45,7 @@ func TestSessionsInRedis(t *testing.T) {
 	if !a.plugin.Gate().SessionStoreUp() {
 		t.Error("the store is said to be away")
 	}
-	stop()
+	server.Kill()
 	now = now.Add(2 * time.Second) // what was seen in the last second needs no Redis
 	for name, got := range map[string]reply{
 		"a page": b.get("/"), "a script": b.do("GET", "/"), "a page without a session": a.browser(t).get("/"), "a login": a.browser(t).get("/login"),

@@ -11,6 +11,7 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/login"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session/store"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/redisserver"
 )
 
 // shared are two processes that share a Redis.
@@ -27,7 +28,7 @@ func shared(t *testing.T, address string) (one, other *store.Cookies) {
 }
 
 func TestTwoProcessesRefreshOnce(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	one, other := shared(t, address)
 	s, auth := fresh(), &issuer{}
 	var all sync.WaitGroup
@@ -60,7 +61,7 @@ func TestTwoProcessesRefreshOnce(t *testing.T) {
 // TestALeaseIsRenewedWhileTheProviderIsSlow: what is left of it is cut short, as a
 // slow provider would, and the next renewal makes it whole.
 func TestALeaseIsRenewedWhileTheProviderIsSlow(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	one, other := shared(t, address)
 	ticks, renewed := make(chan time.Time), make(chan struct{})
 	one.RenewAt(ticks, func() { renewed <- struct{}{} })
@@ -104,7 +105,7 @@ func TestALeaseIsRenewedWhileTheProviderIsSlow(t *testing.T) {
 // it.
 func TestALockOfAnotherIsNeitherRenewedNorReleased(t *testing.T) {
 	for _, fails := range []bool{false, true} {
-		address, _ := redisServer(t)
+		address := redisserver.Start(t).Address
 		one, _ := shared(t, address)
 		ticks, renewed := make(chan time.Time), make(chan struct{})
 		one.RenewAt(ticks, func() { renewed <- struct{}{} })
@@ -133,7 +134,7 @@ func TestALockOfAnotherIsNeitherRenewedNorReleased(t *testing.T) {
 }
 
 func TestAFailedRefreshLetsTheNextProcessTry(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	one, other := shared(t, address)
 	s := fresh()
 	if _, err := one.Refresh(t.Context(), s, start, func(context.Context) (*session.Session, error) { return nil, login.ErrUnavailable }); !errors.Is(err, login.ErrUnavailable) {
@@ -145,7 +146,7 @@ func TestAFailedRefreshLetsTheNextProcessTry(t *testing.T) {
 }
 
 func TestALogoutInAnotherProcessIsNotUndoneByARefresh(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	one, other := shared(t, address)
 	s, auth := fresh(), &issuer{entered: make(chan struct{}), leave: make(chan struct{})}
 	var all sync.WaitGroup
@@ -168,8 +169,8 @@ func TestALogoutInAnotherProcessIsNotUndoneByARefresh(t *testing.T) {
 }
 
 func TestNothingIsRefreshedWhileRedisIsAway(t *testing.T) {
-	address, stop := redisServer(t)
-	one, other := shared(t, address)
+	server := redisserver.Start(t)
+	one, other := shared(t, server.Address)
 	s, auth := fresh(), &issuer{entered: make(chan struct{}), leave: make(chan struct{})}
 	var all sync.WaitGroup
 	all.Go(func() {
@@ -178,7 +179,7 @@ func TestNothingIsRefreshedWhileRedisIsAway(t *testing.T) {
 		}
 	})
 	<-auth.entered
-	stop()
+	server.Kill()
 	if _, err := other.Refresh(t.Context(), s, start, auth.refresh(s)); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Redis is away: %v", err)
 	}
@@ -193,7 +194,7 @@ func TestNothingIsRefreshedWhileRedisIsAway(t *testing.T) {
 }
 
 func TestASuccessorInRedisIsSealed(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	one, other := shared(t, address)
 	c := client(t, address)
 	s := fresh()
@@ -213,7 +214,7 @@ func TestASuccessorInRedisIsSealed(t *testing.T) {
 // TestTheKeysOfARefreshHaveOneHashTag: a cluster runs a script only where it has
 // all of its keys.
 func TestTheKeysOfARefreshHaveOneHashTag(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	one, _ := shared(t, address)
 	c := client(t, address)
 	s := fresh()

@@ -9,19 +9,20 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/login"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session/store"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/redisserver"
 )
 
 // TestRedisAway: refused connections, and a server that takes them and says
 // nothing.
 func TestRedisAway(t *testing.T) {
-	address, stop := redisServer(t)
+	server := redisserver.Start(t)
 	silent := must(net.Listen("tcp", "127.0.0.1:0"))
 	defer silent.Close()
-	r, _ := inRedis(t, address)
+	r, _ := inRedis(t, server.Address)
 	s, browser := fresh(), jar{}
 	browser.take(must(r.Save(t.Context(), s, nil, start)))
 	_, _, _ = r.Open(t.Context(), browser.lines(), start)
-	stop()
+	server.Kill()
 	opt := options(t)
 	opt.Redis = client(t, silent.Addr().String())
 	quiet := store.NewRedis(opt)
@@ -45,7 +46,7 @@ func TestRedisAway(t *testing.T) {
 }
 
 func TestWhatRedisTakesIsBounded(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	r, _ := inRedis(t, address)
 	s := fresh()
 	s.IDToken = jwt(12_000)
@@ -59,7 +60,7 @@ func TestWhatRedisTakesIsBounded(t *testing.T) {
 }
 
 func TestACookieOfTheOtherStoreIsStale(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	r, _ := inRedis(t, address)
 	c := store.NewCookies(options(t))
 	browser := jar{}
@@ -78,7 +79,7 @@ func TestACookieOfTheOtherStoreIsStale(t *testing.T) {
 }
 
 func TestARemovedSecretEndsASessionOfRedisThatWasSeen(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	opt := options(t)
 	opt.Redis = client(t, address)
 	before := store.NewRedis(opt)
@@ -102,7 +103,7 @@ func TestARemovedSecretEndsASessionOfRedisThatWasSeen(t *testing.T) {
 // cookies: there nobody would ask Redis again, and a record that was deleted would
 // live on.
 func TestAnIdentifierIsNoSessionOfTheOtherStore(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	opt := options(t)
 	c := store.NewCookies(opt)
 	opt.Redis = client(t, address)

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session/store"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/redisserver"
 )
 
 // counted counts the questions to Redis: a pipeline is one.
@@ -41,7 +42,7 @@ func inRedis(t *testing.T, address string, letters ...string) (*store.Redis, *re
 }
 
 func TestASessionInRedisIsSeenByAllProcesses(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	one, c := inRedis(t, address)
 	other, _ := inRedis(t, address)
 	s, browser := large(), jar{}
@@ -74,7 +75,7 @@ func TestASessionInRedisIsSeenByAllProcesses(t *testing.T) {
 }
 
 func TestARecordEndsWithTheSession(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	r, c := inRedis(t, address)
 	s, browser := fresh(), jar{}
 	s.Ends = start.Add(time.Hour)
@@ -89,7 +90,7 @@ func TestARecordEndsWithTheSession(t *testing.T) {
 }
 
 func TestARequestAsksRedisOnceAtMost(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	r, c := inRedis(t, address)
 	browser := jar{}
 	browser.take(must(r.Save(t.Context(), fresh(), nil, start)))
@@ -127,7 +128,7 @@ func TestARequestAsksRedisOnceAtMost(t *testing.T) {
 }
 
 func TestANewLoginDrawsNewBitsAndARefreshKeepsThem(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	r, c := inRedis(t, address)
 	name := r.Names()[0]
 	planted := jar{name: random(32)}
@@ -155,7 +156,7 @@ func TestANewLoginDrawsNewBitsAndARefreshKeepsThem(t *testing.T) {
 }
 
 func TestAnOlderSessionDoesNotReplaceItsSuccessor(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	r, _ := inRedis(t, address)
 	s, browser := fresh(), jar{}
 	browser.take(must(r.Save(t.Context(), s, nil, start)))
@@ -168,7 +169,7 @@ func TestAnOlderSessionDoesNotReplaceItsSuccessor(t *testing.T) {
 }
 
 func TestADeletedSessionDoesNotComeBack(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	one, c := inRedis(t, address)
 	other, _ := inRedis(t, address)
 	s, browser := fresh(), jar{}
@@ -196,7 +197,7 @@ func TestADeletedSessionDoesNotComeBack(t *testing.T) {
 }
 
 func TestARecordOpensWithItsBitsAndSecretAlone(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redisserver.Start(t).Address
 	r, c := inRedis(t, address)
 	one, other := jar{}, jar{}
 	one.take(must(r.Save(t.Context(), fresh(), nil, start)))

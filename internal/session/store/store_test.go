@@ -4,13 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -127,45 +122,6 @@ func (j jar) lines() []string {
 		return nil
 	}
 	return []string{strings.Join(pairs, "; ")}
-}
-
-// redisServer starts a Redis of its own on a free port, and ends it.
-func redisServer(t testing.TB) (address string, stop func()) {
-	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		const needs = "this test needs redis-server (Debian: apt-get install redis-server)"
-		if os.Getenv("REDIS_REQUIRED") != "" {
-			t.Fatal(needs)
-		}
-		t.Skip(needs)
-	}
-	l := must(net.Listen("tcp", "127.0.0.1:0"))
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
-	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--save", "", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		})
-	}
-	t.Cleanup(stop)
-	address = fmt.Sprint("127.0.0.1:", port)
-	for range 200 {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = conn.Close()
-			return address, stop
-		}
-		time.Sleep(25 * time.Millisecond) // another process: nothing to wait on
-	}
-	t.Fatal("redis-server does not listen")
-	return "", nil
 }
 
 func client(t testing.TB, address string) *redis.Client {
