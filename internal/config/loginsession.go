@@ -1,12 +1,6 @@
 package config
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,32 +97,8 @@ const workOfPrivateKey = 2000
 // isSigningKey reports whether a secret is a private key that signs client
 // assertions (RFC 7523 section 2.2).
 func isSigningKey(s *secret.Secret) bool {
-	block, _ := pem.Decode(s.Value(time.Now()))
-	if block == nil {
-		return false
-	}
-	var key any
-	var err error
-	switch block.Type {
-	case "RSA PRIVATE KEY":
-		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "EC PRIVATE KEY":
-		key, err = x509.ParseECPrivateKey(block.Bytes)
-	default:
-		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	}
-	if err != nil {
-		return false
-	}
-	switch key := key.(type) {
-	case *rsa.PrivateKey:
-		return key.N.BitLen() >= 2048
-	case *ecdsa.PrivateKey:
-		return key.Curve == elliptic.P256()
-	case ed25519.PrivateKey:
-		return true
-	}
-	return false
+	_, err := jwk.ParsePrivate(s.Value(time.Now()))
+	return err == nil
 }
 
 // loginFits refuses what the rest of the configuration makes impossible, and

@@ -1,7 +1,8 @@
 // Package jwk knows what a JSON Web Key (RFC 7517) is good for: the algorithms,
-// which key may verify which of them, and a key's thumbprint. The
-// configuration, an issuer's key sets and DPoP proofs all ask it, so that they
-// cannot disagree. It must not know where a key comes from.
+// which key may verify which of them, which of them a private key signs with, and
+// a key's thumbprint. The configuration, an issuer's key sets, clients of an issuer
+// and DPoP proofs all ask it, so that they cannot disagree. It must not know where
+// a key comes from.
 package jwk
 
 import (

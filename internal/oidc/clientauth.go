@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/discovery"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 )
 
 // authMethod is how a client says who it is, by its registered name (RFC 7591
@@ -86,9 +87,9 @@ func (c *Client) assertion(now time.Time) (string, error) {
 		"iss": c.opt.ClientID, "sub": c.opt.ClientID, "aud": c.opt.Issuer,
 		"jti": base64.RawURLEncoding.EncodeToString(id[:]),
 		"iat": now.Unix(), "exp": now.Add(assertionLife).Unix(),
-	}).SignedString(key.private)
+	}).SignedString(key.Signer)
 	if err != nil {
-		return "", fmt.Errorf("the client's private key cannot sign: %w", ErrPrivateKey)
+		return "", fmt.Errorf("the client's private key cannot sign: %w", jwk.ErrPrivateKey)
 	}
 	return signed, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/oidc"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/forge"
 )
@@ -165,7 +166,7 @@ func TestAPrivateKeyThatIsReplacedIsUsed(t *testing.T) {
 		}
 	}
 	key = "no key any more"
-	if _, err := c.Refresh(t.Context(), "rt"); !errors.Is(err, oidc.ErrPrivateKey) || len(s.got()) != 2 {
+	if _, err := c.Refresh(t.Context(), "rt"); !errors.Is(err, jwk.ErrPrivateKey) || len(s.got()) != 2 {
 		t.Errorf("%v, %d requests", err, len(s.got()))
 	}
 }

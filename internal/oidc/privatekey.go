@@ -2,24 +2,13 @@ package oidc
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/jwk"
 )
-
-// ErrPrivateKey means that a client's private key cannot be used.
-var ErrPrivateKey = errors.New("the client's private key is not one PEM block with an RSA key of at least 2048 bits, a P-256 or an Ed25519 key, not encrypted")
-
-const minRSABits = 2048 // RFC 7518 section 3.3
 
 // assertor has the client's private key, parsed.
 type assertor struct {
@@ -27,11 +16,11 @@ type assertor struct {
 	last atomic.Pointer[signingKey]
 }
 
-// signingKey is a private key and the algorithm that its kind signs with.
+// signingKey is a private key and how it signs.
 type signingKey struct {
-	text    []byte // the PEM that it was parsed from
-	private crypto.Signer
-	method  jwt.SigningMethod
+	jwk.Private
+	text   []byte // the PEM that it was parsed from
+	method jwt.SigningMethod
 }
 
 // key is the key at a time. Its file may be replaced; one that cannot be used is
@@ -42,49 +31,11 @@ func (a *assertor) key(now time.Time) (*signingKey, error) {
 	if last := a.last.Load(); last != nil && bytes.Equal(last.text, text) {
 		return last, nil
 	}
-	key, err := parsePrivateKey(text)
+	private, err := jwk.ParsePrivate(text)
 	if err != nil {
 		return nil, err
 	}
+	key := &signingKey{private, bytes.Clone(text), jwt.GetSigningMethod(private.Algorithm)}
 	a.last.Store(key)
 	return key, nil
-}
-
-// parsePrivateKey reads PKCS#8, PKCS#1 or SEC 1 in PEM (RFC 7468).
-func parsePrivateKey(text []byte) (*signingKey, error) {
-	block, rest := pem.Decode(text)
-	if block == nil || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, ErrPrivateKey
-	}
-	var key any
-	var err error
-	switch block.Type {
-	case "PRIVATE KEY":
-		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case "RSA PRIVATE KEY":
-		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "EC PRIVATE KEY":
-		key, err = x509.ParseECPrivateKey(block.Bytes)
-	}
-	if err != nil {
-		return nil, ErrPrivateKey // x509's own error might quote the key
-	}
-	signing := &signingKey{text: bytes.Clone(text)}
-	switch k := key.(type) {
-	case *rsa.PrivateKey:
-		if k.N.BitLen() < minRSABits {
-			return nil, ErrPrivateKey
-		}
-		signing.private, signing.method = k, jwt.SigningMethodRS256
-	case *ecdsa.PrivateKey:
-		if k.Curve != elliptic.P256() {
-			return nil, ErrPrivateKey
-		}
-		signing.private, signing.method = k, jwt.SigningMethodES256
-	case ed25519.PrivateKey:
-		signing.private, signing.method = k, jwt.SigningMethodEdDSA
-	default:
-		return nil, ErrPrivateKey
-	}
-	return signing, nil
 }
