@@ -6,31 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/openredirect"
 )
-
-var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
-
-// originOf is where a browser goes from a page of an origin: as the URL Standard
-// of the WHATWG reads a Location, as far as origins go. It drops tabs and line
-// breaks, and takes "\" for "/".
-func originOf(from, location string) string {
-	s := strings.TrimFunc(location, func(r rune) bool { return r <= ' ' })
-	s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)
-	before, _, _ := strings.Cut(s, "?")
-	before, _, _ = strings.Cut(before, "#")
-	before = strings.ReplaceAll(before, `\`, "/")
-	name := scheme.FindString(before)
-	rest := before[len(name):]
-	if name == "" && !strings.HasPrefix(rest, "//") {
-		return from
-	}
-	host, _, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/")
-	host = host[strings.LastIndex(host, "@")+1:]
-	if name == "" {
-		name, _, _ = strings.Cut(from, "//")
-	}
-	return strings.ToLower(name) + "//" + host
-}
 
 // lawful holds an answer to what is true of all of them.
 func (b *browser) lawful(req request, p page) {
@@ -73,7 +51,7 @@ func (b *browser) lawful(req request, p page) {
 	}
 	if slices.Contains(redirects, p.status) {
 		to := p.header.Get("Location")
-		if !strings.HasPrefix(to, b.app.provider.url) && originOf(b.app.origin, to) != b.app.origin {
+		if !strings.HasPrefix(to, b.app.provider.url) && openredirect.Origin(b.app.origin, to) != b.app.origin {
 			wrong("a redirect to %q", to)
 		}
 		return
@@ -114,7 +92,7 @@ func (b *browser) harmless(p page, wrong func(string, ...any)) {
 	}
 	for _, m := range link.FindAllSubmatch(p.body, -1) {
 		to := strings.ReplaceAll(string(m[1]), "&amp;", "&")
-		if originOf(b.app.origin, to) != b.app.origin {
+		if openredirect.Origin(b.app.origin, to) != b.app.origin {
 			wrong("a link to %q", to)
 		}
 	}

@@ -4,49 +4,25 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-)
 
-// openRedirects reads the product's own list: one Go string a line, # begins a
-// comment.
-func openRedirects(t *testing.T) (list []string) {
-	t.Helper()
-	data, err := os.ReadFile("../internal/login/testdata/open_redirects.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(data)) {
-		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		text, err := strconv.Unquote(line)
-		if err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		list = append(list, text)
-	}
-	if len(list) < 100 {
-		t.Fatalf("only %d lines", len(list))
-	}
-	return list
-}
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/openredirect"
+)
 
 // TestNoLoginLeavesTheApplication asks for every line of the list, as return_to
 // and as the URL itself. The browser holds every answer on the way to it.
 func TestNoLoginLeavesTheApplication(t *testing.T) {
 	logins(t)
 	app := newApp(t, appSpec{})
-	attacks := openRedirects(t)
+	attacks := openredirect.Attacks()
 	// goes follows a login that began to the application's last redirect.
 	goes := func(t *testing.T, b *browser, p page) {
 		t.Helper()
 		p.toIssuer(t, app)
 		back := b.navigate(b.callback(p))
-		if to := back.header.Get("Location"); back.status != http.StatusSeeOther || originOf(app.origin, to) != app.origin || !strings.HasPrefix(to, "/") {
+		if to := back.header.Get("Location"); back.status != http.StatusSeeOther || openredirect.Origin(app.origin, to) != app.origin || !strings.HasPrefix(to, "/") {
 			t.Errorf("the way back ends with %d to %q", back.status, to)
 		}
 	}

@@ -2,24 +2,16 @@ package login_test
 
 import (
 	"net/url"
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/login"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/openredirect"
 )
 
 // FuzzReturnPath holds that no text whatever takes a browser off the site.
 func FuzzReturnPath(f *testing.F) {
-	data, err := os.ReadFile("testdata/open_redirects.txt")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for line := range strings.Lines(string(data)) {
-		if text, err := strconv.Unquote(strings.TrimSpace(line)); err == nil {
-			f.Add(text)
-		}
+	for _, attack := range openredirect.Attacks() {
+		f.Add(attack)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		onSite(t, raw, newRig(t).flow.ReturnPath(raw))

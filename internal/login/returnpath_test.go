@@ -3,74 +3,13 @@ package login_test
 import (
 	"bytes"
 	"net/url"
-	"os"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/login"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/openredirect"
 )
-
-var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
-
-// openRedirects reads the list: one Go string a line, # begins a comment.
-func openRedirects(t *testing.T) (list []string) {
-	t.Helper()
-	data, err := os.ReadFile("testdata/open_redirects.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(data)) {
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
-			continue
-		}
-		text, err := strconv.Unquote(line)
-		if err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		list = append(list, text)
-	}
-	if len(list) < 120 {
-		t.Fatalf("only %d lines", len(list))
-	}
-	return list
-}
-
-// browserOrigin is where a browser goes from a page of the application: as the
-// URL Standard of the WHATWG reads a Location, as far as origins go. It strips
-// what is no more than white space at the ends, drops tabs and line breaks, and
-// takes "\" for "/".
-func browserOrigin(location string) string {
-	s := strings.TrimFunc(location, func(r rune) bool { return r <= ' ' })
-	s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)
-	before, _, _ := strings.Cut(s, "?")
-	before, _, _ = strings.Cut(before, "#")
-	before = strings.ReplaceAll(before, `\`, "/")
-	name := scheme.FindString(before)
-	rest := before[len(name):]
-	if name == "" && !strings.HasPrefix(rest, "//") {
-		return origin
-	}
-	host, _, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/")
-	host = host[strings.LastIndex(host, "@")+1:]
-	if name == "" {
-		name = "https:"
-	}
-	return strings.ToLower(name) + "//" + host
-}
-
-func TestTheRuleOfBrowsersFindsOpenRedirects(t *testing.T) {
-	for location, want := range map[string]string{
-		"/a": origin, "/a//b": origin, "/.//evil.example": origin, "/?//evil.example": origin,
-		"//evil.example": "https://evil.example", `/\evil.example`: "https://evil.example", "/\t/evil.example": "https://evil.example",
-		" //a@evil.example/": "https://evil.example", `https:\\evil.example`: "https://evil.example", "javascript:alert(1)": "javascript://alert(1)",
-	} {
-		if got := browserOrigin(location); got != want {
-			t.Errorf("%q: %s", location, got)
-		}
-	}
-}
 
 func onSite(t *testing.T, attack, location string) {
 	t.Helper()
@@ -84,7 +23,7 @@ func onSite(t *testing.T, attack, location string) {
 	} else if got := u.Scheme + "://" + u.Host; got != origin {
 		t.Errorf("%q: %q goes to %s by net/url", attack, location, got)
 	}
-	if got := browserOrigin(location); got != origin {
+	if got := openredirect.Origin(origin, location); got != origin {
 		t.Errorf("%q: %q goes to %s in a browser", attack, location, got)
 	}
 	if !strings.HasPrefix(location, "/") || strings.ContainsFunc(location, func(r rune) bool { return r <= ' ' || r > '~' }) {
@@ -93,7 +32,7 @@ func onSite(t *testing.T, attack, location string) {
 }
 
 func TestNoReturnPathLeavesTheSite(t *testing.T) {
-	for _, attack := range openRedirects(t) {
+	for _, attack := range openredirect.Attacks() {
 		for name, begin := range map[string]func(*browser) login.Answer{
 			"return_to": func(b *browser) login.Answer {
 				return b.do("GET", "/login?"+url.Values{"return_to": {attack}}.Encode(), html)
