@@ -13,6 +13,7 @@ import (
 // issuer is the test issuer: it has Auth0's shape, and a control API.
 type issuer struct {
 	url     string // as in iss and as the runner reaches it
+	pages   string // as browsers reach it, with a slash at the end
 	control string // as the suite reaches it, no slash at the end
 }
 

@@ -4,18 +4,30 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 )
 
 // provider is an issuer that people log in at.
 type provider struct {
 	url     string // its identifier, as the runner reaches it
+	pages   string // as browsers reach it
 	control string // as the suite reaches it, no slash at the end
 	login   string // the beginning of the URL that a browser is sent to
 }
 
 func (i *issuer) provider() provider {
-	return provider{url: i.url, control: i.control, login: i.url + "authorize?"}
+	return provider{url: i.url, pages: i.pages, control: i.control, login: i.pages + "authorize?"}
+}
+
+// path is what of a URL of the provider is behind its host.
+func (p provider) path(at string) (path string, is bool) {
+	for _, base := range []string{p.url, p.pages} {
+		if path, is = strings.CutPrefix(at, strings.TrimSuffix(base, "/")); is && (path == "" || path[0] == '/') {
+			return path, true
+		}
+	}
+	return "", false
 }
 
 // application is a route with login at a host of its own. TLS ends before the

@@ -171,14 +171,16 @@ func (b *browser) follow(p page) page {
 	if !slices.Contains(redirects, p.status) || to == "" {
 		b.t.Fatalf("%s: want a redirect, got %v", p.at, p.answer)
 	}
+	_, toIssuer := b.app.provider.path(to)
+	_, atIssuer := b.app.provider.path(p.at)
 	switch {
-	case strings.HasPrefix(to, b.app.provider.url):
+	case toIssuer:
 		return b.atIssuer(to)
 	case strings.HasPrefix(to, b.app.origin+"/"):
 		return b.root().navigate(strings.TrimPrefix(to, b.app.origin))
 	case strings.HasPrefix(p.at, b.app.origin+"/") && strings.HasPrefix(to, "/"):
 		return b.root().navigate(to)
-	case strings.HasPrefix(p.at, b.app.provider.url) && strings.HasPrefix(to, "/"):
+	case atIssuer && strings.HasPrefix(to, "/"):
 		at := must(url.Parse(p.at))
 		return b.atIssuer(at.Scheme + "://" + at.Host + to)
 	}
@@ -191,8 +193,8 @@ func (b *browser) follow(p page) page {
 func (b *browser) atIssuer(at string) page {
 	b.t.Helper()
 	b.site = "cross-site"
-	rest := strings.TrimPrefix(at, strings.TrimSuffix(b.app.provider.url, "/"))
-	req, err := http.NewRequest(http.MethodGet, b.app.provider.control+rest, nil)
+	path, _ := b.app.provider.path(at)
+	req, err := http.NewRequest(http.MethodGet, b.app.provider.control+path, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

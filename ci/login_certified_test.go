@@ -42,7 +42,7 @@ func TestLoginAtACertifiedProvider(t *testing.T) {
 				client.Secret = under.secrets.values[clientSecret]
 			}
 			p := certified.Start(t, client)
-			app.provider = provider{url: p.URL, control: p.URL, login: p.URL + "/auth?"}
+			app.provider = provider{url: p.URL, pages: p.URL, control: p.URL, login: p.URL + "/auth?"}
 			app.conf = app.policy().with(tt.policy)
 			app.conf["login"] = app.login().with(tt.login)
 			app.begin(t, routeSpec{value: app.conf.text()})

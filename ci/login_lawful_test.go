@@ -51,7 +51,7 @@ func (b *browser) lawful(req request, p page) {
 	}
 	if slices.Contains(redirects, p.status) {
 		to := p.header.Get("Location")
-		if !strings.HasPrefix(to, b.app.provider.url) && openredirect.Origin(b.app.origin, to) != b.app.origin {
+		if _, toIssuer := b.app.provider.path(to); !toIssuer && openredirect.Origin(b.app.origin, to) != b.app.origin {
 			wrong("a redirect to %q", to)
 		}
 		return

@@ -15,7 +15,7 @@ func TestLogout(t *testing.T) {
 		before := under.issuer.counts(t)
 		p := b.click("/logout").refused(t, 302)
 		to := p.header.Get("Location")
-		for _, want := range []string{app.provider.url + "oidc/logout?", "client_id=" + app.client, "logout_hint=", "post_logout_redirect_uri="} {
+		for _, want := range []string{app.provider.pages + "oidc/logout?", "client_id=" + app.client, "logout_hint=", "post_logout_redirect_uri="} {
 			if !strings.Contains(to, want) {
 				t.Errorf("sent to %q, without %s", to, want)
 			}

@@ -128,7 +128,11 @@ func (s *stack) startAround(gateway, admin string) error {
 	issuerHealth, issuerErr := health(issuerAt, "issuer")
 	_, upstreamErr := health(upstreamAt, "upstream")
 	if issuerErr == nil && upstreamErr == nil {
-		s.issuer = &issuer{url: issuerHealth.URL, control: strings.TrimSuffix(issuerAt, "/")}
+		pages, err := pagesOf(strings.TrimSuffix(issuerAt, "/"))
+		if err != nil {
+			return err
+		}
+		s.issuer = &issuer{url: issuerHealth.URL, pages: pages, control: strings.TrimSuffix(issuerAt, "/")}
 		u, err := url.Parse(upstreamAt)
 		if err != nil {
 			return fmt.Errorf("UPSTREAM: %w", err)
@@ -156,7 +160,7 @@ func (s *stack) startIssuerAndUpstream() error {
 	if err != nil {
 		return err
 	}
-	s.issuer = &issuer{url: ready.URL, control: strings.TrimSuffix(ready.URL, "/")}
+	s.issuer = &issuer{url: ready.URL, pages: ready.URL, control: strings.TrimSuffix(ready.URL, "/")}
 	if _, ready, err = s.start("upstream", nil, "upstream", "--addr", "127.0.0.1:0"); err != nil {
 		return err
 	}
@@ -208,6 +212,22 @@ func health(base, kind string) (h healthz, err error) {
 		return h, fmt.Errorf("%s/healthz is not an %s of this project", base, kind)
 	}
 	return h, nil
+}
+
+// pagesOf is where an issuer has browsers find its pages: in containers, it is
+// elsewhere than where the runner finds the issuer.
+func pagesOf(control string) (string, error) {
+	var metadata struct {
+		Endpoint string `json:"authorization_endpoint"`
+	}
+	if err := getJSON(control+"/.well-known/openid-configuration", &metadata); err != nil {
+		return "", err
+	}
+	pages, is := strings.CutSuffix(metadata.Endpoint, "authorize")
+	if !is {
+		return "", fmt.Errorf("%s has its login page at %q", control, metadata.Endpoint)
+	}
+	return pages, nil
 }
 
 func getJSON(from string, into any) error {
