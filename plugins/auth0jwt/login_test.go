@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -215,3 +216,27 @@ func TestALoginEndsAtThePageThatWasAskedFor(t *testing.T) {
 }
 
 func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
+
+// sessionCookie reports whether an answer deletes the session's cookie, or sets it.
+func sessionCookie(r reply) string {
+	for _, line := range r.header.Values("Set-Cookie") {
+		switch {
+		case strings.HasPrefix(line, "__Host-auth0_session=;"):
+			return "deleted"
+		case strings.HasPrefix(line, "__Host-auth0_session="):
+			return "set"
+		}
+	}
+	return ""
+}
+
+func headers(more ...string) []string { return append(slices.Clone(page), more...) }
+
+func bearer(t testing.TB, i *issuer.Issuer, claims map[string]any) string {
+	t.Helper()
+	raw, err := i.Mint(issuer.MintRequest{Claims: claims})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "Bearer " + raw
+}
