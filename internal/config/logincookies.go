@@ -43,6 +43,13 @@ func (l *Login) SessionCookies() [2]string {
 	return [2]string{l.Session.Cookie, l.Session.Cookie + "_1"}
 }
 
+// OwnHostSetsTheSession reports whether browsers take the session's cookie from
+// its own host alone. Any other name can be set by every host below the same
+// domain.
+func (l *Login) OwnHostSetsTheSession() bool {
+	return strings.HasPrefix(l.Session.Cookie, hostPrefix)
+}
+
 // CookieNames are the names of all cookies of login, none of which is for the
 // upstream.
 func (l *Login) CookieNames() []string {

@@ -19,6 +19,9 @@ func logins(c *config.Config, opt Options) (all []advice) {
 	if l.Session.SameSiteNone {
 		all = append(all, advice{"$.login.session.same_site", "pages of other sites can send requests with the session then. Only an application inside another site's frame needs it, and browsers that block third-party cookies log nobody in there"})
 	}
+	if !l.Insecure && !l.OwnHostSetsTheSession() { // over http there is a warning of all cookies
+		all = append(all, advice{"$.login.session.cookie", "any host below the same domain can set a cookie of this name, and have somebody use a session that is not their own; begin the name with __Host-, which browsers take from this host alone"})
+	}
 	if size := estimate(c); !l.Session.Redis && size.accessToken > 0 && size.idToken > 0 {
 		all = append(all, advice{"$.login.session", fmt.Sprintf("a session keeps an access token (about %d bytes) and an ID token (about %d): with the rest it is about %d of the %d bytes that its cookies hold, and permissions, roles and claims of your own come on top; session.store redis has room",
 			size.accessToken, size.idToken, size.whole(), cookiesHold)})
