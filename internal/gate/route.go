@@ -111,6 +111,8 @@ func (g *Gate) CompileFor(key string, document []byte) (r *Route) {
 	return r
 }
 
+var errPanic = errors.New("reading the configuration panicked")
+
 // KeysOf finds the keys of a configured issuer; it does no I/O. An error means
 // that inline keys cannot be used.
 type KeysOf func(config.Issuer) (Keys, error)
