@@ -7,8 +7,9 @@ LDFLAGS    = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 STATIC     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 # What runs in a container is linux, whatever this machine is; the processor is
 # the Docker host's, or this machine's where no Docker host answers.
-IMAGE_ARCH ?= $(or $(shell docker version --format '{{.Server.Arch}}' 2>/dev/null),$(shell $(GO) env GOARCH))
+IMAGE_ARCH ?= $(or $(shell $(DOCKER) version --format '{{.Server.Arch}}' 2>/dev/null),$(shell $(GO) env GOARCH))
 IMAGE_ARCHS ?= $(IMAGE_ARCH)
+DOCKER    ?= docker
 CONTEXT    = dist/image
 IMAGE_ARGS = --build-arg TARGETARCH=$(IMAGE_ARCH) --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT)
 # What a release consists of.
@@ -32,12 +33,13 @@ UP         = $(COMPOSE)$(if $(PROFILE), --profile $(PROFILE))
 WAIT       = $(if $(filter compose,$(COMPOSE)),--wait --wait-timeout 60)
 PORTS      = $(if $(filter cmd,$(PROFILE)),--gateway http://127.0.0.1:19080 --admin http://127.0.0.1:19180 --without-login)
 APISIX     = $(if $(filter cmd,$(PROFILE)),apisix-cmd,apisix)
-# The end-to-end suite and the browser run alone; everything else is a unit.
-UNITS      = $(shell $(GO) list ./... | grep -v -e '/ci$$' -e '/internal/browsertest$$')
+# The end-to-end suite, the browser and what is shipped have targets of their own;
+# everything else is a unit.
+UNITS      = $(shell $(GO) list ./... | grep -v -e '/ci$$' -e '/internal/browsertest$$' -e '/internal/shiptest$$')
 E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)' RUNNER='$(RUNNER)' $(if $(GATEWAY),ADMIN_KEY="$(ADMIN_KEY_NOW)")
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down check unit e2e browser chaos test compose-config kubernetes bench fuzz image release release-snapshot vulncheck clean
+.PHONY: help build run up down check unit e2e browser chaos test compose-config kubernetes bench fuzz image image-check image-digests release release-snapshot vulncheck clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -139,9 +141,27 @@ image-context:
 	done; done
 
 image: image-context ## the container images, FROM scratch; with PROFILE=cmd that of APISIX with the runner inside too
-	docker build $(IMAGE_ARGS) --target runner -t apisix-auth0-jwt:local .
-	docker build $(IMAGE_ARGS) --target testkit -t apisix-auth0-jwt-testkit:local .
-	$(if $(filter cmd,$(PROFILE)),docker build $(IMAGE_ARGS) --target apisix -t apisix-auth0-jwt-apisix:local .)
+	$(DOCKER) build $(IMAGE_ARGS) --target runner -t apisix-auth0-jwt:local .
+	$(DOCKER) build $(IMAGE_ARGS) --target testkit -t apisix-auth0-jwt-testkit:local .
+	$(if $(filter cmd,$(PROFILE)),$(DOCKER) build $(IMAGE_ARGS) --target apisix -t apisix-auth0-jwt-apisix:local .)
+
+# Both processors take BuildKit. Docker's client has it built in until 20.10, and from
+# 23 on as the plugin buildx. The image of the engine's own processor is run.
+image-check: ## the images of both processors are what docs/install.md says, and run; needs a Docker engine
+	@if ! $(DOCKER) version >/dev/null 2>&1; then \
+	  echo "the images were not checked: no Docker engine answers ($(DOCKER) version says why)"; exit $(if $(CI),1,0); fi; \
+	$(MAKE) image-context IMAGE_ARCHS='$(RELEASE_ARCHS)' && \
+	for arch in $(RELEASE_ARCHS); do \
+	  DOCKER_BUILDKIT=1 $(DOCKER) build --platform linux/$$arch --target runner -t apisix-auth0-jwt:check-$$arch \
+	    --build-arg TARGETARCH=$$arch --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) . || exit 1; \
+	done && \
+	DOCKER='$(DOCKER)' IMAGES='$(addprefix apisix-auth0-jwt:check-,$(RELEASE_ARCHS))' VERSION=$(VERSION) COMMIT=$(COMMIT) \
+	  $(GO) test -count=1 -v -run Image ./internal/shiptest
+
+image-digests: ## the images of others, each with the digest that its tag names today (needs the network)
+	@for image in $$(sed -nE 's/^FROM ([^ ]+:[^ ]+) .*/\1/p; s/^ +image: ([^ ]+)$$/\1/p' Dockerfile docker-compose.yml | grep -v ':local$$' | sort -u); do \
+	  digest=$$($(DOCKER) buildx imagetools inspect "$$image" --format '{{.Manifest.Digest}}') || exit 1; \
+	  echo "$$image@$$digest"; done
 
 # The same bytes from the same commit, wherever and whenever it is built: no
 # path, no time of the build and no user in the archives. EPOCH is the commit's
@@ -162,7 +182,8 @@ release: ## archives for linux, their SBOMs and checksums, in dist/release
 	@cat $(RELEASE)/checksums.txt
 
 # The second build has another path and an empty build cache.
-release-snapshot: release ## the release built a second time elsewhere, and compared
+release-snapshot: release ## the release read by a test, built a second time elsewhere, and compared
+	RELEASE='$(abspath $(RELEASE))' VERSION=$(VERSION) $(GO) test -count=1 -v -run Release ./internal/shiptest
 	@set -e; elsewhere=$$(mktemp -d); trap 'chmod -R u+w '$$elsewhere'; rm -rf '$$elsewhere EXIT; \
 	mkdir $$elsewhere/source; git ls-files -co --exclude-standard -z | tar --null -T - -cf - | tar -C $$elsewhere/source -xf -; \
 	GOCACHE=$$elsewhere/cache $(MAKE) -s -C $$elsewhere/source release VERSION=$(VERSION) COMMIT=$(COMMIT) EPOCH=$(EPOCH) >/dev/null; \

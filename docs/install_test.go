@@ -68,27 +68,25 @@ func TestTheUnitsOfSystemdServeAndTakeOver(t *testing.T) {
 }
 
 func TestSystemdTakesTheUnit(t *testing.T) {
-	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("systemd-analyze is not installed")
-	}
+	analyze := need(t, "systemd-analyze")
 	root, here := host(t)
 	installed(t, root, "etc/systemd/system/go-runner@.service", here)
 	unit := filepath.Join(root, "etc/systemd/system/go-runner@.service")
 	if out, err := exec.Command(analyze, "verify", unit).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
-	// 100 is no protection at all; most services are beyond 90.
-	if out, err := exec.Command(analyze, "security", "--offline=true", "--threshold=20", unit).CombinedOutput(); err != nil {
+	rated := regexp.MustCompile("`systemd-analyze security` rates it below ([0-9]) ").FindStringSubmatch(open(t, "install.md").text)
+	if rated == nil {
+		t.Fatal("install.md does not say how the unit is rated")
+	}
+	// In tenths.
+	if out, err := exec.Command(analyze, "security", "--offline=true", "--threshold="+rated[1]+"0", unit).CombinedOutput(); err != nil {
 		t.Errorf("security: %v\n%s", err, out)
 	}
 }
 
 func TestSysusersTakesTheUsers(t *testing.T) {
-	sysusers, err := exec.LookPath("systemd-sysusers")
-	if err != nil {
-		t.Skip("systemd-sysusers is not installed")
-	}
+	sysusers := need(t, "systemd-sysusers")
 	root := t.TempDir()
 	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
 		t.Fatal(err)
@@ -125,5 +123,36 @@ func TestAPISIXStartsTheRunnerThatTheConfigurationNames(t *testing.T) {
 	s.answers(t, "/judged/x")
 	if status, body := s.ask(t, "/judged/x", "none"); status != http.StatusUnauthorized {
 		t.Errorf("status %d: %s", status, body)
+	}
+}
+
+// TestTheCommandsOfKubernetesAreOfTheChartAndTheSecretOfTheValues: no cluster is
+// here, and the names on both sides must be the same.
+func TestTheCommandsOfKubernetesAreOfTheChartAndTheSecretOfTheValues(t *testing.T) {
+	values, page := open(t, "../apisix-conf/kubernetes/values.yaml").text, open(t, "install.md").text
+	version := regexp.MustCompile(`apisix/apisix --version (\S+) `).FindStringSubmatch(page)
+	if version == nil {
+		t.Fatal("install.md names no version of the chart")
+	}
+	for name, text := range map[string]string{
+		"values.yaml": values, "test.yml, which renders the chart,": open(t, "../.github/workflows/test.yml").text,
+	} {
+		if !regexp.MustCompile(`(version|chart) ` + regexp.QuoteMeta(version[1]) + `\b`).MatchString(text) {
+			t.Errorf("%s is not of chart %s", name, version[1])
+		}
+	}
+	secret := regexp.MustCompile(`create secret generic (\S+) `).FindStringSubmatch(page)
+	if secret == nil || !strings.Contains(values, "secretName: "+secret[1]+"\n") {
+		t.Errorf("the values do not use the secret %v", secret)
+	}
+	for _, key := range []string{"admin", "viewer"} {
+		if !strings.Contains(page, "--from-literal="+key+"=") || !strings.Contains(values, "{name: "+key+", role: "+key) {
+			t.Errorf("the key %s is not on both sides", key)
+		}
+	}
+	for _, flag := range []string{"-f apisix-conf/kubernetes/values.yaml", "--patch-file apisix-conf/kubernetes/grace-period.yaml"} {
+		if _, err := os.Stat("../" + strings.Fields(flag)[1]); err != nil || !strings.Contains(page, flag) {
+			t.Errorf("install.md has no %s, or the file is not there: %v", flag, err)
+		}
 	}
 }

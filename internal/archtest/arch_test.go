@@ -55,6 +55,7 @@ var layers = map[string][]string{
 	"internal/a6":                   {},
 	"internal/archtest":             {},
 	"internal/browsertest":          {},
+	"internal/shiptest":             {},
 	"internal/testkit/certified":    {"internal/testkit/npm"},
 	"internal/testkit/forge":        {},
 	"internal/testkit/gateway":      {"internal/a6"},
