@@ -84,6 +84,9 @@ func run(ctx context.Context, given map[string]string, stderr io.Writer) error {
 		defer cancel()
 	}
 
+	if err := s.proxy.use(); err != nil {
+		return err
+	}
 	opt, err := s.plugin(logger)
 	if err != nil {
 		return err
