@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,6 +128,53 @@ func TestHangupReadsSettingsAgainAndNamesWhatCannotChange(t *testing.T) {
 	p.signal(syscall.SIGHUP)
 	p.says("stay as they were")
 	p.answers()
+	p.endsWell()
+}
+
+func TestHangupChangesTheAdminToken(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	first, second := strings.Repeat("1", 32), strings.Repeat("2", 32)
+	settings := write("settings.yaml", "admin-token: $file://"+write("first", first)+"\n")
+	p := startObserved(t, "--config", settings)
+	status := func(token string) int {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.admin+"/revocations", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		answer, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode
+	}
+	hangup := func(setting, says string) {
+		t.Helper()
+		write("settings.yaml", setting)
+		p.signal(syscall.SIGHUP)
+		p.says(says)
+	}
+	if a, b := status(first), status(second); a != 200 || b != 401 {
+		t.Fatalf("at the start: %d, %d", a, b)
+	}
+	hangup("admin-token: $file://"+write("second", second)+"\n", "the configurations were read again")
+	if a, b := status(first), status(second); a != 401 || b != 200 {
+		t.Errorf("after another was named: %d, %d", a, b)
+	}
+	hangup("admin-token: $file://"+dir+"/absent\n", "stay as they were")
+	if a, b := status(first), status(second); a != 401 || b != 200 {
+		t.Errorf("after one that is not there: %d, %d", a, b)
+	}
 	p.endsWell()
 }
 

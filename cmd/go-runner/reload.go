@@ -14,6 +14,7 @@ import (
 var changeable = map[string]bool{
 	"config": true, "log-level": true, "log-subjects": true, "allow-insecure": true, "allow-network": true, "ca-file": true,
 	"max-stale": true, "redis-url": true, "secrets-dir": true, "cache-size": true, "revocations-ttl": true, "revocations-strict": true,
+	"admin-token": true,
 }
 
 // reloader is what SIGHUP changes.
@@ -24,6 +25,7 @@ type reloader struct {
 	opt      auth0jwt.Options
 	level    *slog.LevelVar
 	server   *runner.Server
+	revoking *revocations
 	log      *slog.Logger
 }
 
@@ -45,6 +47,11 @@ func (r *reloader) reload() {
 		r.log.Error("the settings could not be read again and stay as they were", "error", err.Error())
 		return
 	}
+	token, err := adminSecret(next, r.log)
+	if err != nil {
+		r.log.Error("the settings could not be read again and stay as they were", "error", err.Error())
+		return
+	}
 	opt.Trace = r.opt.Trace
 	before, after := r.settings.values(), next.values()
 	for _, name := range slices.Sorted(maps.Keys(after)) {
@@ -53,6 +60,7 @@ func (r *reloader) reload() {
 		}
 	}
 	r.level.Set(level)
+	r.revoking.token.Store(token)
 	if changed(r.opt, opt) {
 		r.plugin.Configure(opt)
 		r.log.Info("the settings changed", "allow_insecure", next.allowInsecure)

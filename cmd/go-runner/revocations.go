@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
@@ -28,7 +29,7 @@ const (
 // revocations serves /revocations on the admin address.
 type revocations struct {
 	feed  func() *revocation.Feed
-	token *secret.Secret // nil is none: then only loopback addresses are served
+	token atomic.Pointer[secret.Secret] // nil is none: then only loopback addresses are served
 	log   *slog.Logger
 	now   func() time.Time
 }
@@ -73,9 +74,9 @@ func (h *revocations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // token it must come over loopback and name it: a page in a browser on this
 // machine reaches loopback too, with an Origin, or under a name of its own.
 func (h *revocations) admit(r *http.Request) (status int, code, why string) {
-	if h.token != nil {
+	if token := h.token.Load(); token != nil {
 		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		a, b := sha256.Sum256([]byte(given)), sha256.Sum256(h.token.Value(h.now()))
+		a, b := sha256.Sum256([]byte(given)), sha256.Sum256(token.Value(h.now()))
 		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
 			return http.StatusUnauthorized, "invalid_token", "send Authorization: Bearer with the token of --admin-token"
 		}
@@ -189,7 +190,7 @@ func (h *revocations) takeBack(w http.ResponseWriter, r *http.Request, text stri
 // audit leaves a line for every entry that somebody made or took back.
 func (h *revocations) audit(r *http.Request, what string, e revocation.Entry, err error) {
 	who := "loopback"
-	if h.token != nil {
+	if h.token.Load() != nil {
 		who = "admin-token"
 	}
 	attrs := []any{"action", what, "by", who, "remote", r.RemoteAddr, "kind", e.Kind.String(), "id", e.ID.String(), "issuer", e.Issuer, "before", e.Before.UTC()}

@@ -28,10 +28,11 @@ func revoking(t testing.TB, withToken bool) (*revocations, *strings.Builder) {
 	}
 	if withToken {
 		t.Setenv("ADMIN_TOKEN_OF_A_TEST", adminTestToken)
-		var err error
-		if h.token, err = secret.Open("$env://ADMIN_TOKEN_OF_A_TEST", secret.Options{Now: time.Now()}); err != nil {
+		token, err := secret.Open("$env://ADMIN_TOKEN_OF_A_TEST", secret.Options{Now: time.Now()})
+		if err != nil {
 			t.Fatal(err)
 		}
+		h.token.Store(token)
 	}
 	return h, log
 }

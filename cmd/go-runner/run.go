@@ -84,6 +84,9 @@ func run(ctx context.Context, given map[string]string, stderr io.Writer) error {
 		defer cancel()
 	}
 
+	if err := s.proxy.use(); err != nil {
+		return err
+	}
 	opt, err := s.plugin(logger)
 	if err != nil {
 		return err
@@ -122,7 +125,8 @@ func run(ctx context.Context, given map[string]string, stderr io.Writer) error {
 	}
 	admin := http.NewServeMux()
 	admin.Handle("/", telemetry.Handler(sources(p, server, logs), s.profiling()))
-	revoking := &revocations{feed: func() *revocation.Feed { return p.Gate().Revocations() }, token: token, log: logger, now: time.Now}
+	revoking := &revocations{feed: func() *revocation.Feed { return p.Gate().Revocations() }, log: logger, now: time.Now}
+	revoking.token.Store(token)
 	admin.Handle("/revocations", revoking)
 	admin.Handle("/revocations/", revoking)
 	if err := serveAdmin(adminCtx, s, admin, logger); err != nil {
@@ -139,7 +143,7 @@ func run(ctx context.Context, given map[string]string, stderr io.Writer) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	logger.Info("listening", "socket", path, "version", version, "commit", commit, "allow_insecure", s.allowInsecure)
-	running := reloader{given: given, settings: s, plugin: p, opt: opt, level: level, server: server, log: logger}
+	running := reloader{given: given, settings: s, plugin: p, opt: opt, level: level, server: server, revoking: revoking, log: logger}
 	for {
 		select {
 		case err := <-served:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/config"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/gate"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/login"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/session"
 )
 
@@ -34,7 +35,7 @@ func sealCookie(ts *testscript.TestScript, _ bool, args []string) {
 	for _, change := range args[2:] {
 		switch change {
 		case "stepped-up":
-			s.SteppedUp = true
+			s.SteppedUp = login.StepUp{ACRValues: "gold"}.Name()
 		case "no-refresh":
 			s.RefreshToken = ""
 		case "no-sid":

@@ -47,6 +47,7 @@ type settings struct {
 	allowNetworks  networks
 	maxStale       time.Duration
 	caFile         string
+	proxy          proxyURL
 	adminAddr      string
 	redisURL       string
 	secretsDir     directory
@@ -111,6 +112,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.Var(&s.allowNetworks, "allow-network", allowNetworkUsage)
 	f.Var(&s.secretsDir, "secrets-dir", secretsDirUsage)
 	f.StringVar(&s.caFile, "ca-file", "", "PEM `file` of certificate authorities trusted for issuers, besides the system's")
+	f.Var(&s.proxy, "proxy", "`URL` of the proxy that issuers are asked through, http, https or socks5 (default $HTTPS_PROXY); $NO_PROXY excepts hosts")
 	f.StringVar(&s.adminAddr, "admin-addr", "", "`address` for /metrics, /healthz, /readyz and /revocations, such as 127.0.0.1:9100; without a host loopback (default off)")
 	s.cacheSize = auth0jwt.DefaultCacheSize
 	f.Var(&s.cacheSize, "cache-size", "bound of what is remembered of verified tokens; 0 remembers nothing")

@@ -2,7 +2,11 @@ package claim
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"math/big"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -51,21 +55,76 @@ func equalNumbers(a, b string) bool {
 	if a == b {
 		return true
 	}
-	na, da, ea := normalise(a)
-	nb, db, eb := normalise(b)
-	return da == db && (da == "" || na == nb && ea.Cmp(eb) == 0)
+	na, nb := normalise(a), normalise(b)
+	return na.digits == nb.digits && (na.digits == "" || na.negative == nb.negative && na.exponent().Cmp(nb.exponent()) == 0)
 }
 
-func normalise(s string) (negative bool, digits string, exponent *big.Int) {
-	exponent = new(big.Int)
-	s, negative = strings.CutPrefix(s, "-")
+// normal is a number: its digits as a whole number, times a power of ten.
+type normal struct {
+	negative bool
+	digits   string // without zeros at either end; "" is zero
+	shift    int    // what the digits' place adds to the exponent
+	written  string // the exponent as it was written; "" is 0
+}
+
+func normalise(s string) (n normal) {
+	s, n.negative = strings.CutPrefix(s, "-")
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
-		exponent.SetString(strings.TrimPrefix(s[i+1:], "+"), 10)
-		s = s[:i]
+		s, n.written = s[:i], strings.TrimPrefix(s[i+1:], "+")
 	}
 	whole, fraction, _ := strings.Cut(s, ".")
-	digits = strings.TrimLeft(whole+fraction, "0")
-	trimmed := strings.TrimRight(digits, "0")
-	exponent.Add(exponent, big.NewInt(int64(len(digits)-len(trimmed)-len(fraction))))
-	return negative, trimmed, exponent
+	digits := strings.TrimLeft(whole+fraction, "0")
+	n.digits = strings.TrimRight(digits, "0")
+	n.shift = len(digits) - len(n.digits) - len(fraction)
+	return n
+}
+
+func (n normal) exponent() *big.Int {
+	exponent := new(big.Int)
+	if n.written != "" {
+		exponent.SetString(n.written, 10)
+	}
+	return exponent.Add(exponent, big.NewInt(int64(n.shift)))
+}
+
+// key is a text that is the same for values that are [Equal], and for no others.
+func key(v any) string {
+	var b strings.Builder
+	writeKey(&b, v)
+	return b.String()
+}
+
+func writeKey(b *strings.Builder, v any) {
+	switch v := v.(type) {
+	case json.Number:
+		n := normalise(string(v))
+		switch {
+		case n.digits == "":
+			b.WriteString("0")
+			return
+		case n.negative:
+			b.WriteByte('-')
+		}
+		b.WriteString(n.digits + "e" + n.exponent().String())
+	case string:
+		b.WriteString(strconv.Quote(v))
+	case []any:
+		b.WriteByte('[')
+		for _, e := range v {
+			writeKey(b, e)
+			b.WriteByte(',')
+		}
+		b.WriteByte(']')
+	case map[string]any:
+		b.WriteByte('{')
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			b.WriteString(strconv.Quote(name))
+			b.WriteByte(':')
+			writeKey(b, v[name])
+			b.WriteByte(',')
+		}
+		b.WriteByte('}')
+	default: // true, false and null
+		fmt.Fprint(b, v)
+	}
 }

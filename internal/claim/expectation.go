@@ -1,6 +1,7 @@
 package claim
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,8 +18,11 @@ type Expectation struct {
 	Contains    *any
 	ContainsAll []any
 	ContainsAny []any
-	Matches     *regexp.Regexp // of CompileMatches; a longer string than 4 KiB does not match
-	Exists      *bool
+	Matches     *regexp.Regexp // of CompileMatches
+	// Longest is the longest string that Matches is tried on, in bytes, as
+	// [Longest] gives it: a longer one does not match. 0 is 4 KiB.
+	Longest int
+	Exists  *bool
 }
 
 // CompileMatches compiles pattern (RE2) once, so that it has to match a whole
@@ -26,9 +30,21 @@ type Expectation struct {
 // the pattern exceeds.
 func CompileMatches(text string) (*regexp.Regexp, error) { return pattern.CompileWhole(text) }
 
-// maxMatched is the longest string that Matches is tried on, in bytes. The time
-// that takes is the product of its length and the pattern's.
-const maxMatched = 4 << 10
+// The time that a match takes is the product of the string's length and the
+// pattern's: at most some 50 ns for each instruction and byte.
+const (
+	maxMatched = 4 << 10 // bytes
+	maxSteps   = 200_000 // instructions times bytes, which take 10 ms
+)
+
+// Longest is the longest string that a pattern of that size, as package pattern
+// counts it, is tried on; 0 where that is the usual 4 KiB.
+func Longest(size int) int {
+	if size*maxMatched <= maxSteps {
+		return 0
+	}
+	return maxSteps / size
+}
 
 // Met reports whether the claim is as expected in a claims set.
 func (e *Expectation) Met(claims map[string]any) bool {
@@ -53,17 +69,15 @@ func (e *Expectation) Holds(value any, found bool) bool {
 	if e.Contains != nil && !contains(value, *e.Contains) {
 		return false
 	}
-	for _, v := range e.ContainsAll {
-		if !contains(value, v) {
-			return false
-		}
+	if e.ContainsAll != nil && slices.ContainsFunc(e.ContainsAll, not(holder(value, len(e.ContainsAll)))) {
+		return false
 	}
-	if e.ContainsAny != nil && !slices.ContainsFunc(e.ContainsAny, func(v any) bool { return contains(value, v) }) {
+	if e.ContainsAny != nil && !slices.ContainsFunc(e.ContainsAny, holder(value, len(e.ContainsAny))) {
 		return false
 	}
 	if e.Matches != nil {
 		s, ok := value.(string)
-		if !ok || len(s) > maxMatched || !e.Matches.MatchString(s) {
+		if !ok || len(s) > cmp.Or(e.Longest, maxMatched) || !e.Matches.MatchString(s) {
 			return false
 		}
 	}
@@ -87,6 +101,32 @@ func contains(value, want any) bool {
 	}
 	return false
 }
+
+// fewWants are so few questions that a walk of the list for each is cheaper than
+// a set.
+const fewWants = 8
+
+// holder answers contains for many values: one walk of the list or the text, and
+// not one for each. Both lists may be long, and their product too much.
+func holder(value any, wants int) func(want any) bool {
+	if wants <= fewWants {
+		return func(want any) bool { return contains(value, want) }
+	}
+	held := map[string]bool{}
+	switch value := value.(type) {
+	case []any:
+		for _, v := range value {
+			held[key(v)] = true
+		}
+	case string:
+		for _, word := range Words(value) {
+			held[key(word)] = true
+		}
+	}
+	return func(want any) bool { return held[key(want)] }
+}
+
+func not(f func(any) bool) func(any) bool { return func(v any) bool { return !f(v) } }
 
 // Words splits a space-separated string as RFC 6749 section 3.3 does for
 // scopes: at spaces only.

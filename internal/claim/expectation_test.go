@@ -1,7 +1,10 @@
 package claim_test
 
 import (
+	"encoding/json"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -155,6 +158,73 @@ func TestMatchesTakesNoLongStrings(t *testing.T) {
 		if got := e.Holds(strings.Repeat("a", length), true); got != holds {
 			t.Errorf("%d bytes: %v", length, got)
 		}
+	}
+}
+
+// A long pattern takes a microsecond and more for each byte.
+func TestALongPatternIsTriedOnShorterStrings(t *testing.T) {
+	for size, want := range map[int]int{10: 0, 48: 0, 400: 500, 2000: 100} {
+		if got := claim.Longest(size); got != want {
+			t.Errorf("a pattern of %d instructions is tried on %d bytes, want %d", size, got, want)
+		}
+	}
+	e := claim.Expectation{Matches: whole(t, "a*"), Longest: 100}
+	if !e.Holds(strings.Repeat("a", 100), true) || e.Holds(strings.Repeat("a", 101), true) {
+		t.Error("Longest is not the longest")
+	}
+}
+
+// Lists of many values are compared in another way than short ones.
+func TestManyValuesAreContainedAsFewAre(t *testing.T) {
+	texts := []string{
+		`1`, `1.0`, `10e-1`, `-1`, `0`, `-0`, `0e9`, `1e2`, `100`, `9007199254740993`, `9007199254740992`, `"1"`, `"0"`, `""`, `"a"`, `"a b"`,
+		`"true"`, `true`, `false`, `null`, `"<nil>"`, `[]`, `[1]`, `[1.0]`, `["1"]`, `[[1]]`, `{}`, `{"a":1}`, `{"a":1.0,"b":[null]}`, `{"b":[null],"a":1}`, `"{}"`, `"[1,]"`,
+	}
+	var wants, unlikely []any
+	for _, text := range texts {
+		wants = append(wants, parse(t, text))
+	}
+	for i := range 20 {
+		unlikely = append(unlikely, "unlikely "+strings.Repeat("x", i))
+	}
+	values := []any{"a 1 true", "", "a", []any{}}
+	for i := range wants {
+		values = append(values, []any{wants[i]}, []any{"other", wants[i], wants[(i+1)%len(wants)]})
+	}
+	for _, value := range values {
+		for i, want := range wants {
+			few := claim.Expectation{Contains: &want}
+			holds := few.Holds(value, true)
+			some := claim.Expectation{ContainsAny: append(slices.Clone(unlikely), want)}
+			if got := some.Holds(value, true); got != holds {
+				t.Errorf("%v contains %s: %t among few, %t among many", value, texts[i], holds, got)
+			}
+			all := claim.Expectation{ContainsAll: slices.Repeat([]any{want}, 20)}
+			if got := all.Holds(value, true); got != holds {
+				t.Errorf("%v contains all of %s: %t, and %t twenty times", value, texts[i], holds, got)
+			}
+		}
+	}
+}
+
+// Each against each would be a hundred million comparisons.
+func TestTwoLongListsAreWalkedOnce(t *testing.T) {
+	var held, wants []any
+	for i := range 5_000 {
+		held = append(held, json.Number("1"+strconv.Itoa(i)))
+	}
+	for i := range 20_000 {
+		wants = append(wants, json.Number("2"+strconv.Itoa(i)+"e1"))
+	}
+	e := claim.Expectation{ContainsAny: wants}
+	if allocs := testing.AllocsPerRun(1, func() { _ = e.Holds(held, true) }); allocs > 25*float64(len(held)+len(wants)) {
+		t.Errorf("%.0f allocations", allocs)
+	}
+	if text, fits := claim.Plain.Write(held); !fits || strings.Count(text, ",") != len(held)-1 {
+		t.Errorf("a long list does not fit: %t", fits)
+	}
+	if allocs := testing.AllocsPerRun(1, func() { _, _ = claim.Plain.Write(held) }); allocs > 100 {
+		t.Errorf("writing a list of %d takes %.0f allocations", len(held), allocs)
 	}
 }
 

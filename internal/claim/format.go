@@ -48,17 +48,18 @@ func plain(value any) (text string, fits bool) {
 		text, fits = scalar(value)
 		return text, fits && FitsHeader(text)
 	}
+	var b strings.Builder
 	for i, v := range list {
 		element, ok := scalar(v)
 		if !ok {
 			return "", false
 		}
 		if i > 0 {
-			text += ","
+			b.WriteByte(',')
 		}
-		text += listEscaper.Replace(element)
+		_, _ = listEscaper.WriteString(&b, element) // a Builder never fails
 	}
-	return text, FitsHeader(text)
+	return b.String(), FitsHeader(b.String())
 }
 
 var listEscaper = strings.NewReplacer("%", "%25", ",", "%2C")

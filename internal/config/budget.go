@@ -24,6 +24,10 @@ const (
 	workOfElement = 2
 	workOfPattern = 20
 	workOfStep    = 5 // of a pattern's size
+	// What is done anew for every request: a header may hold as much as a whole
+	// token, and every place of a token is looked for in all headers.
+	workOfHeader = 300
+	workOfSource = 300
 )
 
 var errTooMuch = errors.New("more work than one configuration may make")
@@ -42,7 +46,7 @@ func (r *reader) afford(path string, units int) bool {
 	r.refuse(path, errTooMuch.Error()+", counted up to here",
 		"rules, patterns, schemas, objects and lists of at most "+strconv.Itoa(maxWork)+
 			" units in all (about 10 for each word and sign of a rule and twice that for each of its values, "+
-			"5 for each instruction of a pattern, 30 for each subschema, 20 for each object)")
+			"5 for each instruction of a pattern, 30 for each subschema, 20 for each object, 300 for each claim header and each place of a token)")
 	return false
 }
 

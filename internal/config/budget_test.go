@@ -123,6 +123,26 @@ func read(document string) error {
 	return err
 }
 
+// What every request costs anew is bounded likewise: a hundred of them are taken,
+// and a thousand are not.
+func TestWhatEveryRequestCostsIsBounded(t *testing.T) {
+	for name, document := range map[string]func(n int) string{
+		"claim headers":      large["short headers"],
+		"places of a token":  large["sources"],
+		"cookies of a token": func(n int) string { return with(`"token_from":[` + list(n, `{"cookie":"a#"}`) + `]`) },
+	} {
+		if err := read(document(100)); err != nil {
+			t.Errorf("100 %s: %v", name, err)
+		}
+		if err := read(document(1000)); err == nil || !strings.Contains(err.Error(), "300 for each claim header and each place of a token") {
+			t.Errorf("1000 %s: %v", name, err)
+		}
+	}
+	if err := read(with(`"claims":{"a":{"contains_any":[` + list(40_000, `#`) + `]}}`)); err == nil {
+		t.Error("40,000 values to compare are taken")
+	}
+}
+
 // A document of 1 MiB of anything is an error that says which bound it exceeds.
 func TestWhatTakesTooLongToReadIsAnErrorThatSaysSo(t *testing.T) {
 	bounds := []string{

@@ -76,7 +76,7 @@ func (v value) expectation() claim.Expectation {
 	if v, ok := o.get("contains"); ok && v.json == any("") {
 		v.refuseHidden("a value that is not empty: a space-separated string holds no empty word")
 	}
-	e.Matches = o.pattern("matches")
+	e.Matches, e.Longest = o.pattern("matches")
 	if _, ok := o.get("exists"); ok {
 		exists := o.flag("exists", true)
 		e.Exists = &exists
@@ -104,23 +104,26 @@ func (o object) anyOf(key string) []any {
 	if !ok || len(list) == 0 {
 		v.refuseHidden("a list with at least one value")
 	}
+	if !o.r.afford(v.path, workOfElement*len(list)) {
+		return nil
+	}
 	return list
 }
 
 // pattern reads an RE2 that compiles alone and as the whole of a text.
-func (o object) pattern(key string) *regexp.Regexp {
+// longest is the longest string that it is tried on.
+func (o object) pattern(key string) (compiled *regexp.Regexp, longest int) {
 	v, ok := o.get(key)
 	if !ok {
-		return nil
+		return nil, 0
 	}
 	const want = "a regular expression (RE2) that the whole string has to match, not empty"
 	s, ok := v.json.(string)
 	if !ok || s == "" {
 		v.refuseHidden(want)
-		return nil
+		return nil, 0
 	}
 	size, err := pattern.SizeWhole(s)
-	var compiled *regexp.Regexp
 	if err == nil && o.r.afford(v.path, workOfPattern+workOfStep*size) {
 		compiled, err = claim.CompileMatches(s)
 	}
@@ -131,5 +134,5 @@ func (o object) pattern(key string) *regexp.Regexp {
 		}
 		o.r.refuse(v.path, given, want)
 	}
-	return compiled
+	return compiled, claim.Longest(size)
 }

@@ -135,6 +135,9 @@ func (o object) claimHeaders(taken taken) []identity.ClaimHeader {
 	var headers []identity.ClaimHeader
 	for _, name := range all.names() {
 		e, _ := all.get(name)
+		if !o.r.afford(e.path, workOfHeader) {
+			break
+		}
 		taken.take(o.r, e.path, name)
 		headers = append(headers, e.claimHeader(name, login))
 	}

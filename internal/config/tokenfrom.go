@@ -21,6 +21,9 @@ func (o object) tokenFrom() []token.Source {
 	var sources []token.Source
 	places := map[token.Source]place{} // without scheme
 	for _, e := range v.elements("a list with at least one entry, each " + sourceForm) {
+		if !o.r.afford(e.path, workOfSource) {
+			break
+		}
 		s, written, ok := e.tokenSource()
 		if !ok {
 			continue

@@ -53,7 +53,7 @@ func (s *subject) login(d policy.Decision) (said []string) {
 	case refused.Kind == refusal.MissingToken:
 		return s.withoutSession()
 	case refused.Kind == refusal.StepUpRequired && d.OfSession():
-		if s.session.SteppedUp {
+		if s.steppedUpInVain(refused) {
 			return []string{"the session came of a step-up already and falls short all the same: a browser gets a page with 403, and is not sent again"}
 		}
 		return []string{"a browser that asks for a page is sent to log in again at " + issuer + " (302), once, for what is lacking; a script gets 401"}
@@ -70,11 +70,18 @@ func (s *subject) sentToLogin(d policy.Decision) bool {
 	case !login.Navigation(s.Request):
 		return false
 	case refused.Kind == refusal.StepUpRequired && d.OfSession():
-		return !s.session.SteppedUp
+		return !s.steppedUpInVain(refused)
 	default:
 		ended := s.session != nil && s.session.RefreshToken == "" && d.OfSession() && refused.Kind.Status() == 401
 		return (refused.Kind == refusal.MissingToken || ended) && s.Config.UnauthAction == config.UnauthAuth
 	}
+}
+
+// steppedUpInVain reports whether the session came of a login that was asked for
+// what it lacks.
+func (s *subject) steppedUpInVain(refused refusal.Refusal) bool {
+	ask := login.StepUp{ACRValues: refused.ACRValues, MaxAge: refused.MaxAge}
+	return ask.InVain(s.session, s.Config.Leeway, s.Now)
 }
 
 // refreshes reports whether the runner refreshes the session's token before it

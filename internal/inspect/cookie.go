@@ -83,7 +83,7 @@ func (c Case) describe(s *session.Session) (said []string) {
 			said = append(said, part.name+": there")
 		}
 	}
-	if s.SteppedUp {
+	if s.SteppedUp != "" {
 		said = append(said, "it came of a step-up, which is not asked for again")
 	}
 	if c.Claims == ShowClaims {

@@ -13,7 +13,7 @@ type asked struct {
 	ACRValues    string `json:"acr,omitempty"` // space-separated; one of them
 	MaxAge       *int64 `json:"age,omitempty"` // in seconds
 	Organization string `json:"org,omitempty"` // an org_id or org_name
-	StepUp       bool   `json:"up,omitempty"`
+	StepUp       string `json:"up,omitempty"`  // [StepUp.Name]; "" is no step-up
 }
 
 // read notes what the parameters of an authorization request ask for.

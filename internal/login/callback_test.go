@@ -32,7 +32,7 @@ func TestALoginGoesThereAndBack(t *testing.T) {
 	s := r.sessions.kept[b.jar[cookieName]]
 	if s.AccessToken != "secret-access" || s.IDToken != "" || s.RefreshToken != "secret-refresh" ||
 		!s.Begun.Equal(r.now) || !s.Ends.Equal(r.now.Add(72*time.Hour)) || !s.Expires.Equal(r.now.Add(time.Hour)) ||
-		s.SID != "sid-1" || s.Subject != "auth0|1" || s.SteppedUp {
+		s.SID != "sid-1" || s.Subject != "auth0|1" || s.SteppedUp != "" {
 		t.Errorf("the session is %+v", s)
 	}
 }

@@ -51,7 +51,7 @@ type Authorization struct {
 // Tokens are a token endpoint's answer.
 type Tokens struct {
 	AccessToken, IDToken, RefreshToken string
-	ExpiresIn                          time.Duration // of the access token; 0 where it did not say
+	ExpiresIn                          time.Duration // of the access token; 0 where neither it nor the token says
 }
 
 // Identity is what a checked ID token says.

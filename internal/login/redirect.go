@@ -57,13 +57,24 @@ type StepUp struct {
 	MaxAge    time.Duration
 }
 
+// Name tells what one policy asks for from what others do, as a session keeps it.
+func (u StepUp) Name() string {
+	sum := sha256.Sum256([]byte(strconv.FormatInt(int64(u.MaxAge/time.Second), 10) + " " + u.ACRValues))
+	return text(sum[:8])
+}
+
+// InVain reports whether a session came of a login that was asked for the same:
+// asking once more would loop. Time that has passed since is no loop, nor is what
+// another policy asked for.
+func (u StepUp) InVain(s *session.Session, leeway time.Duration, now time.Time) bool {
+	aged := u.MaxAge > 0 && now.Sub(s.Begun) > u.MaxAge+leeway
+	return s.SteppedUp == u.Name() && !aged
+}
+
 // StepUp sends a navigation whose session falls short to log in again, with
-// what the policy asks for. It reports false where the session came of a
-// step-up already: asking once more would loop. One that is too old for
-// ask.MaxAge since then may ask again.
+// what the policy asks for. It reports false where that is in vain.
 func (f *Flow) StepUp(ctx context.Context, req Request, s *session.Session, ask StepUp, rawURI string, now time.Time) (Answer, bool) {
-	aged := ask.MaxAge > 0 && now.Sub(s.Begun) > ask.MaxAge+f.o.Leeway
-	if s.SteppedUp && !aged {
+	if ask.InVain(s, f.o.Leeway, now) {
 		return Answer{}, false
 	}
 	params := map[string]string{}
@@ -73,7 +84,7 @@ func (f *Flow) StepUp(ctx context.Context, req Request, s *session.Session, ask 
 	if ask.MaxAge > 0 {
 		params["max_age"] = strconv.FormatInt(int64(ask.MaxAge/time.Second), 10)
 	}
-	return f.start(ctx, req, f.ReturnPath(rawURI), params, asked{StepUp: true}, now), true
+	return f.start(ctx, req, f.ReturnPath(rawURI), params, asked{StepUp: ask.Name()}, now), true
 }
 
 // start begins a login: a seed in a free slot, a sealed state, 302.

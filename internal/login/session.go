@@ -214,6 +214,7 @@ func (f *Flow) successor(ctx context.Context, s *session.Session, now time.Time)
 	}
 	next := *s
 	next.Written = now
+	next.Refreshes++
 	if tokens.RefreshToken != "" {
 		next.RefreshToken = tokens.RefreshToken
 	}

@@ -63,7 +63,26 @@ func (c *Client) tokens(ctx context.Context, need needs, form url.Values) (login
 	if err != nil {
 		return login.Tokens{}, err
 	}
-	return readTokens(answer, need)
+	t, err := readTokens(answer, need)
+	if err == nil && t.ExpiresIn == 0 {
+		t.ExpiresIn = lifeOf(t.AccessToken, c.opt.Now())
+	}
+	return t, err
+}
+
+// lifeOf is how long an access token lives yet by its own word, where it is a JWT
+// and its answer did not say (RFC 6749 section 5.1 does not ask for expires_in);
+// 0 is not known. It decides nothing but when the token is refreshed.
+func lifeOf(accessToken string, now time.Time) time.Duration {
+	t, err := token.Parse(accessToken)
+	if err != nil {
+		return 0
+	}
+	at, _, err := t.Date("exp")
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), maxExpires)
 }
 
 // Revoke implements [login.Provider].

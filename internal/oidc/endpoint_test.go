@@ -33,6 +33,26 @@ func TestTokensOfAnAnswer(t *testing.T) {
 			t.Errorf("%s: %v %s", tt.name, err, diff)
 		}
 	}
+	// A JWT says itself when it expires, where its answer does not.
+	now := time.Now().Truncate(time.Second)
+	for name, tt := range map[string]struct {
+		exp      string
+		more     string
+		min, max time.Duration
+	}{
+		"in an hour":          {forge.Seconds(now.Add(time.Hour)), ``, 59 * time.Minute, time.Hour},
+		"the answer says":     {forge.Seconds(now.Add(time.Hour)), `,"expires_in":60`, time.Minute, time.Minute},
+		"an hour ago":         {forge.Seconds(now.Add(-time.Hour)), ``, 0, 0},
+		"in a thousand years": {forge.Seconds(now.AddDate(1000, 0, 0)), ``, 3650 * 24 * time.Hour, 3650 * 24 * time.Hour},
+		"never":               {"", ``, 0, 0},
+		"no date":             {`"soon"`, ``, 0, 0},
+	} {
+		jwt := forge.Sign("EdDSA", forge.Ed25519(), forge.Header("EdDSA", ""), forge.Claims("https://issuer.example/", "api", now, "exp", tt.exp))
+		s := newSite(t, says(200, `{"access_token":"`+jwt+`","token_type":"Bearer","id_token":"a.b.c"`+tt.more+`}`))
+		if got, err := s.client(t).Exchange(t.Context(), "code", verifier); err != nil || got.ExpiresIn < tt.min || got.ExpiresIn > tt.max {
+			t.Errorf("%s: %v %v", name, got.ExpiresIn, err)
+		}
+	}
 	s := newSite(t, says(200, `{"access_token":"at","token_type":"Bearer"}`))
 	if got, err := s.client(t).Refresh(t.Context(), "rt"); err != nil || got.AccessToken != "at" {
 		t.Errorf("a refresh without an ID token: %v", err)

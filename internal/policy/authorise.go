@@ -29,9 +29,20 @@ func audienceFits(iss *config.Issuer, tok *token.Untrusted) bool {
 	return ok && len(iss.Audience) > 0 && covers(aud, iss.Audience, iss.AudienceMatch)
 }
 
-// covers reports whether have holds all of want, or any.
+// fewWants are so few that a walk of the list for each is cheaper than a set.
+const fewWants = 8
+
+// covers reports whether have holds all of want, or any. Both may be long, and
+// their product too much.
 func covers(have, want []string, match config.Match) bool {
 	held := func(w string) bool { return slices.Contains(have, w) }
+	if len(want) > fewWants {
+		set := make(map[string]bool, len(have))
+		for _, h := range have {
+			set[h] = true
+		}
+		held = func(w string) bool { return set[w] }
+	}
 	if match == config.Any {
 		return slices.ContainsFunc(want, held)
 	}

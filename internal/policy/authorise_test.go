@@ -2,6 +2,8 @@ package policy_test
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/claim"
@@ -11,6 +13,8 @@ import (
 func TestAudience(t *testing.T) {
 	const reports = "https://reports.example/"
 	both := []string{api, reports}
+	many := append(strings.Split("abcdefghijklmnopqrst", ""), api)
+	manyInJSON := string(must(json.Marshal(many)))
 	for name, c := range map[string]struct {
 		change func(*config.Issuer)
 		aud    string
@@ -22,6 +26,10 @@ func TestAudience(t *testing.T) {
 		"all: both and more":         {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.All }, `["` + reports + `","x","` + api + `"]`, goesOn},
 		"all: one":                   {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.All }, `"` + api + `"`, "bad_audience"},
 		"all: one twice":             {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.All }, `["` + api + `","` + api + `"]`, "bad_audience"},
+		"any: one of many":           {func(i *config.Issuer) { i.Audience, i.AudienceMatch = many, config.Any }, `["x","` + api + `"]`, goesOn},
+		"any: none of many":          {func(i *config.Issuer) { i.Audience, i.AudienceMatch = many, config.Any }, `["x","y"]`, "bad_audience"},
+		"all: many":                  {func(i *config.Issuer) { i.Audience, i.AudienceMatch = many, config.All }, manyInJSON, goesOn},
+		"all: one of many lacks":     {func(i *config.Issuer) { i.Audience, i.AudienceMatch = append(slices.Clone(many), "z"), config.All }, manyInJSON, "bad_audience"},
 		"star: another":              {func(i *config.Issuer) { i.Audience, i.AnyAudience = nil, true }, `"x"`, goesOn},
 		"star: missing":              {func(i *config.Issuer) { i.Audience, i.AnyAudience = nil, true }, "", goesOn},
 		"no audience, any":           {func(i *config.Issuer) { i.Audience, i.AudienceMatch = nil, config.Any }, `"` + api + `"`, "bad_audience"},

@@ -8,7 +8,7 @@ import (
 )
 
 // The form of an encoded session: the version; ID; four times in Unix
-// milliseconds, big-endian; flags; five texts. A text is the number of its
+// milliseconds and the refreshes, big-endian; six texts. A text is the number of its
 // segments and each segment's length (uvarint) and bytes. Segments are what the
 // base64url between a text's dots decodes to, so that a JWT takes three quarters
 // of its length; a text that would not come out the same is one segment as it is,
@@ -18,9 +18,8 @@ import (
 // choose some of his claims and could learn of the others by the length, and
 // inflating would need bounds of its own.
 const (
-	version     = 1
+	version     = 2
 	maxSegments = 5 // of a JWE
-	steppedUp   = 1
 	maxEncoded  = 256 << 10
 )
 
@@ -30,8 +29,8 @@ func (s *Session) times() [4]*time.Time {
 	return [4]*time.Time{&s.Begun, &s.Ends, &s.Written, &s.Expires}
 }
 
-func (s *Session) texts() [5]*string {
-	return [5]*string{&s.AccessToken, &s.IDToken, &s.RefreshToken, &s.SID, &s.Subject}
+func (s *Session) texts() [6]*string {
+	return [6]*string{&s.AccessToken, &s.IDToken, &s.RefreshToken, &s.SID, &s.Subject, &s.SteppedUp}
 }
 
 // Encode gives a session as bytes. Its times lose what is below a millisecond.
@@ -40,11 +39,7 @@ func (s *Session) Encode() []byte {
 	for _, t := range s.times() {
 		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMilli()))
 	}
-	var flags byte
-	if s.SteppedUp {
-		flags |= steppedUp
-	}
-	b = append(b, flags)
+	b = binary.BigEndian.AppendUint32(b, s.Refreshes)
 	for _, text := range s.texts() {
 		b = appendText(b, *text)
 	}
@@ -98,12 +93,13 @@ func Decode(data []byte) (*Session, error) {
 			return nil, errEncoding
 		}
 	}
-	flags := r.byte()
-	s.SteppedUp = flags&steppedUp != 0
+	if b := r.take(4); b != nil {
+		s.Refreshes = binary.BigEndian.Uint32(b)
+	}
 	for _, text := range s.texts() {
 		*text = r.text()
 	}
-	if r.failed || len(r.data) > 0 || flags&^steppedUp != 0 {
+	if r.failed || len(r.data) > 0 {
 		return nil, errEncoding
 	}
 	return s, nil

@@ -14,15 +14,3 @@ func (s *Session) Live(idle time.Duration, now time.Time) bool { return s.Left(i
 func (s *Session) Left(idle time.Duration, now time.Time) time.Duration {
 	return min(s.Ends.Sub(now), s.Written.Add(idle).Sub(now))
 }
-
-// Due reports whether a session was written so long ago, a twentieth of idle,
-// that it is written anew as it is. One that a refresh is about to replace is
-// not: written by a request that came just before that refresh, it would reach
-// the browser after its successor and bring back the used refresh token.
-func (s *Session) Due(idle time.Duration, now time.Time) bool {
-	between := idle / 20
-	if s.RefreshToken != "" && s.Expires.Sub(now) < RefreshBefore+min(RefreshBefore, between) {
-		return false
-	}
-	return now.Sub(s.Written) >= between
-}

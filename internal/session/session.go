@@ -24,7 +24,10 @@ type Session struct {
 
 	SID     string // sid of the ID token (OpenID Connect Front-Channel Logout 1.0 section 3); "" is none
 	Subject string // sub of the ID token
-	// SteppedUp says that the login was asked for by a step-up: one that falls
-	// short all the same is not asked for again.
-	SteppedUp bool
+	// SteppedUp names what a step-up asked this login for, "" where none did: what
+	// it falls short of all the same is not asked for again.
+	SteppedUp string
+	// Refreshes is how often the tokens were replaced since the login. A session
+	// does not take the place of one that was refreshed more often.
+	Refreshes uint32
 }

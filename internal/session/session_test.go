@@ -55,7 +55,7 @@ func auth0() *session.Session {
 		AccessToken:  jwt(header, fmt.Sprintf(`{"iss":"https://tenant.eu.auth0.com/","sub":"auth0|65f1c0ffee00112233445566","aud":["https://api.example.com/","https://tenant.eu.auth0.com/userinfo"],"iat":1800000000,"exp":1800003600,"scope":"openid profile email offline_access","azp":"%s","permissions":["read:orders","write:orders"]}`, strings.Repeat("c", 32))),
 		IDToken:      jwt(header, fmt.Sprintf(`{"given_name":"Ada","family_name":"Lovelace","nickname":"ada","name":"Ada Lovelace","picture":"https://s.gravatar.com/avatar/0123456789abcdef0123456789abcdef?s=480&r=pg&d=https%%3A%%2F%%2Fcdn.auth0.com%%2Favatars%%2Fal.png","updated_at":"2026-11-25T03:00:00.000Z","email":"ada@example.com","email_verified":true,"iss":"https://tenant.eu.auth0.com/","aud":"%s","iat":1800000000,"exp":1800036000,"sub":"auth0|65f1c0ffee00112233445566","sid":"%s","nonce":"%s"}`, strings.Repeat("c", 32), strings.Repeat("s", 32), strings.Repeat("n", 43))),
 		RefreshToken: "v1." + b64([]byte(strings.Repeat("r", 42))) + "x",
-		SID:          strings.Repeat("s", 32), Subject: "auth0|65f1c0ffee00112233445566", SteppedUp: true,
+		SID:          strings.Repeat("s", 32), Subject: "auth0|65f1c0ffee00112233445566", SteppedUp: "K7fjZ2m9vQA", Refreshes: 3,
 	}
 	_, _ = rand.Read(s.ID[:])
 	return s

@@ -20,8 +20,8 @@ const (
 	// freshFor is how long a session that Redis gave is taken from memory.
 	freshFor     = time.Second
 	recordAtMost = 64 << 10
-	// eraSize is the length of a record's front, which is not sealed: when the
-	// session's token expires, by which an older session does not replace its
+	// eraSize is the length of a record's front, which is not sealed: how often the
+	// session was refreshed, by which an older session does not replace its
 	// successor.
 	eraSize = 16
 	noName  = "=" // of a cookie that no request has
@@ -178,7 +178,7 @@ func (r *Redis) Save(ctx context.Context, s *session.Session, lines []string, no
 		b = make(bits, bitsSize)
 		_, _ = rand.Read(b) // it never fails
 	}
-	era := fmt.Sprintf("%0*d", eraSize, max(s.Expires.UnixMilli(), 0))
+	era := fmt.Sprintf("%0*d", eraSize, s.Refreshes)
 	sealed := r.sealer.First(now).SealBytes(session.ForRecord, plaintext, b, []byte(era))
 	ctx, cancel := r.limits.bounded(ctx)
 	defer cancel()

@@ -168,6 +168,28 @@ func TestAnOlderSessionDoesNotReplaceItsSuccessor(t *testing.T) {
 	}
 }
 
+// A token that turned out not to be good is replaced long before it expires, by
+// one that may live for less.
+func TestASuccessorIsKeptWhateverItsTokensLife(t *testing.T) {
+	address := redisserver.Start(t).Address
+	for name, expires := range map[string]time.Time{
+		"earlier": start.Add(time.Minute), "at the same time": start.Add(time.Hour), "not said": {},
+	} {
+		r, _ := inRedis(t, address)
+		s, browser := fresh(), jar{}
+		s.Expires = start.Add(time.Hour)
+		browser.take(must(r.Save(t.Context(), s, nil, start)))
+		next := successor(s)
+		next.Expires = expires
+		browser.take(must(r.Save(t.Context(), next, browser.lines(), start)))
+		// A request that came before the refresh writes what it knew.
+		browser.take(must(r.Save(t.Context(), s, browser.lines(), start)))
+		if got, _, _ := r.Open(t.Context(), browser.lines(), start); got == nil || got.RefreshToken != next.RefreshToken {
+			t.Errorf("%s: the used refresh token is back", name)
+		}
+	}
+}
+
 func TestADeletedSessionDoesNotComeBack(t *testing.T) {
 	address := redisserver.Start(t).Address
 	one, c := inRedis(t, address)

@@ -92,6 +92,7 @@ func large() *session.Session {
 func successor(s *session.Session) *session.Session {
 	next := *s
 	next.AccessToken, next.RefreshToken, next.Expires = jwt(330), random(45), s.Expires.Add(time.Hour)
+	next.Refreshes++
 	return &next
 }
 
