@@ -170,6 +170,51 @@ func TestEveryLinkOfADocumentLeadsToAFile(t *testing.T) {
 	}
 }
 
+var (
+	toAnchor = regexp.MustCompile(`\]\(([^)#:]*)#([^)]+)\)`)
+	fence    = regexp.MustCompile("(?ms)^```.*?^```$")
+	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	anchorID = regexp.MustCompile(`<a id="([^"]+)">`)
+	unslug   = regexp.MustCompile(`[^a-z0-9_ -]`)
+)
+
+// anchors are the places of a page that a link may name, as GitHub makes them of
+// headings.
+func (p page) anchors() map[string]bool {
+	there, seen := map[string]bool{}, map[string]int{}
+	for _, m := range heading.FindAllStringSubmatch(fence.ReplaceAllString(p.text, ""), -1) {
+		slug := strings.ReplaceAll(unslug.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-")
+		if n := seen[slug]; n > 0 {
+			there[fmt.Sprintf("%s-%d", slug, n)] = true
+		}
+		seen[slug]++
+		there[slug] = true
+	}
+	for _, m := range anchorID.FindAllStringSubmatch(p.text, -1) {
+		there[m[1]] = true
+	}
+	return there
+}
+
+func TestEveryAnchorThatADocumentNamesIsThere(t *testing.T) {
+	pages, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(pages, "../README.md") {
+		p := open(t, name)
+		for _, m := range toAnchor.FindAllStringSubmatch(p.text, -1) {
+			target := p
+			if m[1] != "" {
+				target = open(t, filepath.Join(filepath.Dir(p.path), m[1]))
+			}
+			if !target.anchors()[m[2]] {
+				t.Errorf("%s: %s#%s leads nowhere", name, m[1], m[2])
+			}
+		}
+	}
+}
+
 func TestEveryMakeTargetOfADocumentIsThere(t *testing.T) {
 	makefile := open(t, "../Makefile").text
 	for _, name := range []string{"../README.md", "install.md"} {
