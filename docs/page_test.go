@@ -20,7 +20,7 @@ var (
 	// shownFile is a fenced block with a file's name behind its language.
 	shownFile = regexp.MustCompile("(?ms)^```[a-z]+ (\\S+)\n(.*?)^```$")
 	// shownSession is what a reader types and sees. A command begins with "$ "
-	// and goes on behind a backslash at the end of its line.
+	// and continues on the next line after a backslash at the end.
 	shownSession = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
 	link         = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 	// localIssuer is a warning about the issuer of the tests, which the page's
@@ -100,21 +100,21 @@ func (p page) runs(t *testing.T, dir string, env []string, here ...string) {
 	}
 }
 
-// typed are the commands of a session, each with the lines that it goes on in.
+// typed are the commands of a session, each with the lines that continue it.
 func typed(session string) (commands []string) {
-	goesOn := false
+	continues := false
 	for line := range strings.Lines(session) {
 		line = strings.TrimSuffix(line, "\n")
 		command, isCommand := strings.CutPrefix(line, "$ ")
 		switch {
-		case goesOn:
+		case continues:
 			commands[len(commands)-1] += "\n" + line
 		case isCommand:
 			commands = append(commands, command)
 		default:
 			continue
 		}
-		goesOn = strings.HasSuffix(line, `\`)
+		continues = strings.HasSuffix(line, `\`)
 	}
 	return commands
 }

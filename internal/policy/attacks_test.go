@@ -99,7 +99,7 @@ func TestGoodTokensGoOn(t *testing.T) {
 		"typ AT+JWT":        sign(t, "RS256", k.rsa, header("RS256", "rsa", `"typ":"AT+JWT"`), claims()),
 		"space around JSON": sign(t, "RS256", k.rsa, " "+header("RS256", "rsa")+"\n", "\t"+claims()+" "),
 	} {
-		if got := outcome(p.Decide(bearing(token))); got != goesOn {
+		if got := outcome(p.Decide(bearing(token))); got != forwarded {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
