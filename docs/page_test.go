@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -223,5 +224,35 @@ func TestEveryMakeTargetOfADocumentIsThere(t *testing.T) {
 				t.Errorf("%s: there is no make %s", name, m[1])
 			}
 		}
+	}
+}
+
+var phrases = regexp.MustCompile(`(?i)\b(at hand|goes on|(is|are) let go|belongs? into|has a say|have a say)\b`)
+
+// TestTheDocumentsUsePlainWords keeps phrases out that readers stumbled over.
+func TestTheDocumentsUsePlainWords(t *testing.T) {
+	read := 0
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, ".md"):
+			return nil
+		}
+		read++
+		for n, line := range strings.Split(open(t, path).text, "\n") {
+			if said := phrases.FindString(line); said != "" {
+				t.Errorf("%s:%d: say %q in plain words", path, n+1, said)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read < 10 {
+		t.Errorf("only %d documents were read", read)
 	}
 }
