@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -135,6 +136,36 @@ func TestTheREADMEProtectsAFirstRoute(t *testing.T) {
 	need(t, "jq")
 	s := startSite(t)
 	open(t, "../README.md").runs(t, t.TempDir(), environment("CLIENT_ID=machine", "CLIENT_SECRET=its-secret"), s.here()...)
+}
+
+var installBlock = regexp.MustCompile(`(?s)\n    make build\n(.*?)\n\n`)
+
+// The block of commands installs the runner and starts it. The test leaves out make
+// build, whose binary TestMain made, and installs below a directory of its own.
+func TestTheREADMEInstallsARunnerThatServes(t *testing.T) {
+	m := installBlock.FindStringSubmatch(open(t, "../README.md").text)
+	if m == nil {
+		t.Fatal("README.md does not say how to install")
+	}
+	dir := t.TempDir()
+	local := strings.NewReplacer("sudo ", "", " bin/go-runner ", " "+filepath.Join(bin, "go-runner")+" ",
+		"/usr/local/bin", dir, "/run/auth0-jwt", filepath.Join(dir, "run"))
+	lines := strings.Split(strings.TrimSpace(m[1]), "\n")
+	if len(lines) != 3 {
+		t.Fatalf("the commands are %q", lines)
+	}
+	for _, line := range lines[:2] {
+		words := strings.Fields(local.Replace(line))
+		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, out)
+		}
+	}
+	words := strings.Fields(local.Replace(strings.TrimSpace(lines[2])))
+	binary := filepath.Join(dir, words[0])
+	serve(t, exec.Command(binary, words[1:]...))
+	if out, err := exec.Command(binary, "ping", "--listen", words[3]).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 // stockClaims are those that Auth0 puts into the access token of a person for an
