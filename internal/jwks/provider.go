@@ -180,7 +180,7 @@ func (p *Provider) unavailable(now time.Time) *UnavailableError {
 	return &UnavailableError{RetryAfter: max(time.Second, p.due.Sub(now)), Last: p.failed}
 }
 
-// wait waits for a fetch until a deadline and tells whether it ended.
+// wait waits for a fetch until a deadline and reports whether it ended.
 func wait(ctx context.Context, f *asking, until time.Time) bool {
 	if f == nil {
 		return false

@@ -66,7 +66,7 @@ func TestEveryAttackIsRefused(t *testing.T) {
 		len(attacks), len(letIn), strings.Join(letIn, "\n\t"))
 }
 
-// plainGolangJWT tells whether golang-jwt with nothing but its defaults (and
+// plainGolangJWT reports whether golang-jwt with nothing but its defaults (and
 // this test's clock) takes a token.
 func plainGolangJWT(t *testing.T) func(token string) bool {
 	keys, err := keyfunc.NewJWKSetJSON(json.RawMessage(tenantSet()))
