@@ -26,8 +26,8 @@ var spoofs = []struct {
 	{"empty, then not", [][2]string{{"X-User-Id", ""}, {"X-User-Id", "admin"}}},
 }
 
-// TestIdentityHeaders tries every spelling on every path that lets a request
-// go on.
+// TestIdentityHeaders tries every spelling on every path on which a request
+// is forwarded.
 func TestIdentityHeaders(t *testing.T) {
 	own := newRoute(t, identityOwn.with(policy{"unauth_action": "pass", "bypass_cors_preflight": true}))
 	missing := newRoute(t, ownPolicy.with(policy{"claim_headers": map[string]any{"X-User-Id": "no_such_claim"}}))

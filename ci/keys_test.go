@@ -42,7 +42,7 @@ func TestSickIssuer(t *testing.T) {
 	under.issuer.fault(t, "jwks", "status")
 	under.issuer.fault(t, "discovery", "status")
 
-	run(t, "keys at hand go on verifying", func(t *testing.T) {
+	run(t, "keys that were fetched keep verifying", func(t *testing.T) {
 		known.passes(t, good).has(t, "X-User-Id", "auth0|user-1")
 	})
 	run(t, "an unknown kid is refused meanwhile", func(t *testing.T) {

@@ -97,7 +97,7 @@ func TestTheIssuerIsAway(t *testing.T) {
 		under.issuer.fault(t, "jwks", "none")
 		b.sessionless()
 	})
-	run(t, "with a session: what is known goes on", func(t *testing.T) {
+	run(t, "with a session: what is known keeps working", func(t *testing.T) {
 		b := loggedIn(t, app)
 		for _, path := range []string{"discovery", "jwks", "token"} {
 			under.issuer.spoil(t, spoiling{Path: path, Fault: "reset"})

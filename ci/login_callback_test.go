@@ -96,7 +96,7 @@ func TestCallbackAttacks(t *testing.T) {
 		// cookie there; with another's state it is nothing.
 		victim.navigate(victim.callback).refused(t, 400)
 	})
-	run(t, "twice: a browser with its session goes on, and the code is used once", func(t *testing.T) {
+	run(t, "twice: a browser with its session reaches the page, and the code is used once", func(t *testing.T) {
 		b := begin(t, app)
 		used := b.copy()
 		b.arrive(b.navigate(b.callback)).passed(t)

@@ -41,7 +41,7 @@ func TestLogout(t *testing.T) {
 		p.refused(t, 302)
 		b.sessionless()
 	})
-	run(t, "other sessions of the user go on", func(t *testing.T) {
+	run(t, "other sessions of the user continue", func(t *testing.T) {
 		one, other := loggedIn(t, app), loggedIn(t, app)
 		one.click("/logout").refused(t, 302)
 		other.fetch("/x").passed(t)

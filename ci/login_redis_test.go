@@ -166,7 +166,7 @@ func redisIsAway(t *testing.T, on *stack, redis *redisserver.Server) {
 		app.passes(t, request{token: under.issuer.mint(t, minting{})})
 	})
 	run(t, "a script without a session is as ever", func(t *testing.T) { newBrowser(t, app).fetch("/x").isRefusal(t, noToken) })
-	run(t, "a session in cookies goes on", func(t *testing.T) { inCookie.fetch("/x").passed(t) })
+	run(t, "a session in cookies keeps working", func(t *testing.T) { inCookie.fetch("/x").passed(t) })
 	run(t, "logout deletes the cookies all the same", func(t *testing.T) {
 		for _, leaving := range []*browser{leaves, inCookie.copy()} {
 			leaving.click("/logout").refused(t, 503)

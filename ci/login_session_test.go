@@ -230,7 +230,7 @@ func TestRefresh(t *testing.T) {
 			b := justLoggedIn(t, app)
 			under.issuer.spoil(t, spoiling{Path: "id_token", Fault: fault})
 			if p := b.fetch("/x"); p.echo != nil {
-				p.echo.has(t, "X-User-Id", "auth0|alice") // the one at hand, which is good yet
+				p.echo.has(t, "X-User-Id", "auth0|alice") // of the present token, which is still good
 			}
 		})
 	}

@@ -68,7 +68,7 @@ func TestSecretsRotate(t *testing.T) {
 	app := newApp(t, appSpec{login: sessionOf(policy{"secret": before})})
 	b := loggedIn(t, app)
 	underWay := begin(t, app)
-	run(t, "the old one second: sessions and logins under way go on", func(t *testing.T) {
+	run(t, "the old one second: sessions and logins under way keep working", func(t *testing.T) {
 		app.change(t, sessionOf(policy{"secret": []string{now, before}}))
 		app.await(t, wantStatus(200), request{headers: append(scriptHeaders("same-origin"), [2]string{"Cookie", b.cookieLine()})})
 		underWay.arrive(underWay.navigate(underWay.callback)).passed(t)

@@ -205,7 +205,7 @@ func (l wholeLogin) goes(t *testing.T, app application) {
 			}
 		}
 	}
-	// A session goes on, for pages and for scripts.
+	// A session keeps working, for pages and for scripts.
 	for _, p := range []page{b.click("/y"), b.fetch("/api")} {
 		p.passed(t).has(t, "X-User-Id", want["X-User-Id"])
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestLogsAndMetricsOfLogins goes most ways that a login can go on a runner that
+// TestLogsAndMetricsOfLogins takes most ways that a login can take on a runner that
 // logs all it can, and reads its log and its metrics; and the suite's own
 // runner's log, after everything above.
 func TestLogsAndMetricsOfLogins(t *testing.T) {

@@ -16,8 +16,8 @@ var unreadable = []struct{ name, value string }{
 	{"two spaces after the scheme", "Bearer  forged"},
 }
 
-// TestSmuggledTokens sends them where a request may go on without a token, or
-// with one from elsewhere.
+// TestSmuggledTokens sends them where a request may be forwarded without a
+// token, or with one from elsewhere.
 func TestSmuggledTokens(t *testing.T) {
 	pass := newRoute(t, identityOwn.with(policy{"unauth_action": "pass"}))
 	preflight := newRoute(t, identityOwn.with(policy{"bypass_cors_preflight": true}))

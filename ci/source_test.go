@@ -112,7 +112,7 @@ func TestTokenSources(t *testing.T) {
 	})
 }
 
-// holds tells whether the upstream got this text in any header or the query.
+// holds reports whether the upstream got this text in any header or the query.
 func (e *echo) holds(text string) bool {
 	if strings.Contains(e.Query, text) {
 		return true

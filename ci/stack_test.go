@@ -181,7 +181,7 @@ func (s *stack) stop() {
 
 func (s *stack) binary(name string) string { return filepath.Join(s.dir, name) }
 
-// official tells whether the plugin runs in the official runner, by RUNNER.
+// official reports whether the plugin runs in the official runner, by RUNNER.
 func official() bool { return os.Getenv("RUNNER") == "official" }
 
 func (s *stack) build(names ...string) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +21,7 @@ var (
 	// shownFile is a fenced block with a file's name behind its language.
 	shownFile = regexp.MustCompile("(?ms)^```[a-z]+ (\\S+)\n(.*?)^```$")
 	// shownSession is what a reader types and sees. A command begins with "$ "
-	// and goes on behind a backslash at the end of its line.
+	// and continues on the next line after a backslash at the end.
 	shownSession = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
 	link         = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 	// localIssuer is a warning about the issuer of the tests, which the page's
@@ -100,21 +101,21 @@ func (p page) runs(t *testing.T, dir string, env []string, here ...string) {
 	}
 }
 
-// typed are the commands of a session, each with the lines that it goes on in.
+// typed are the commands of a session, each with the lines that continue it.
 func typed(session string) (commands []string) {
-	goesOn := false
+	continues := false
 	for line := range strings.Lines(session) {
 		line = strings.TrimSuffix(line, "\n")
 		command, isCommand := strings.CutPrefix(line, "$ ")
 		switch {
-		case goesOn:
+		case continues:
 			commands[len(commands)-1] += "\n" + line
 		case isCommand:
 			commands = append(commands, command)
 		default:
 			continue
 		}
-		goesOn = strings.HasSuffix(line, `\`)
+		continues = strings.HasSuffix(line, `\`)
 	}
 	return commands
 }
@@ -170,6 +171,51 @@ func TestEveryLinkOfADocumentLeadsToAFile(t *testing.T) {
 	}
 }
 
+var (
+	toAnchor = regexp.MustCompile(`\]\(([^)#:]*)#([^)]+)\)`)
+	fence    = regexp.MustCompile("(?ms)^```.*?^```$")
+	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	anchorID = regexp.MustCompile(`<a id="([^"]+)">`)
+	unslug   = regexp.MustCompile(`[^a-z0-9_ -]`)
+)
+
+// anchors are the places of a page that a link may name, as GitHub makes them of
+// headings.
+func (p page) anchors() map[string]bool {
+	there, seen := map[string]bool{}, map[string]int{}
+	for _, m := range heading.FindAllStringSubmatch(fence.ReplaceAllString(p.text, ""), -1) {
+		slug := strings.ReplaceAll(unslug.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-")
+		if n := seen[slug]; n > 0 {
+			there[fmt.Sprintf("%s-%d", slug, n)] = true
+		}
+		seen[slug]++
+		there[slug] = true
+	}
+	for _, m := range anchorID.FindAllStringSubmatch(p.text, -1) {
+		there[m[1]] = true
+	}
+	return there
+}
+
+func TestEveryAnchorThatADocumentNamesIsThere(t *testing.T) {
+	pages, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(pages, "../README.md") {
+		p := open(t, name)
+		for _, m := range toAnchor.FindAllStringSubmatch(p.text, -1) {
+			target := p
+			if m[1] != "" {
+				target = open(t, filepath.Join(filepath.Dir(p.path), m[1]))
+			}
+			if !target.anchors()[m[2]] {
+				t.Errorf("%s: %s#%s leads nowhere", name, m[1], m[2])
+			}
+		}
+	}
+}
+
 func TestEveryMakeTargetOfADocumentIsThere(t *testing.T) {
 	makefile := open(t, "../Makefile").text
 	for _, name := range []string{"../README.md", "install.md"} {
@@ -178,5 +224,35 @@ func TestEveryMakeTargetOfADocumentIsThere(t *testing.T) {
 				t.Errorf("%s: there is no make %s", name, m[1])
 			}
 		}
+	}
+}
+
+var phrases = regexp.MustCompile(`(?i)\b(at hand|goes on|(is|are) let go|belongs? into|has a say|have a say)\b`)
+
+// TestTheDocumentsUsePlainWords keeps phrases out that readers stumbled over.
+func TestTheDocumentsUsePlainWords(t *testing.T) {
+	read := 0
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, ".md"):
+			return nil
+		}
+		read++
+		for n, line := range strings.Split(open(t, path).text, "\n") {
+			if said := phrases.FindString(line); said != "" {
+				t.Errorf("%s:%d: say %q in plain words", path, n+1, said)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read < 10 {
+		t.Errorf("only %d documents were read", read)
 	}
 }

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -136,6 +138,36 @@ func TestTheREADMEProtectsAFirstRoute(t *testing.T) {
 	open(t, "../README.md").runs(t, t.TempDir(), environment("CLIENT_ID=machine", "CLIENT_SECRET=its-secret"), s.here()...)
 }
 
+var installBlock = regexp.MustCompile(`(?s)\n    make build\n(.*?)\n\n`)
+
+// The block of commands installs the runner and starts it. The test leaves out make
+// build, whose binary TestMain made, and installs below a directory of its own.
+func TestTheREADMEInstallsARunnerThatServes(t *testing.T) {
+	m := installBlock.FindStringSubmatch(open(t, "../README.md").text)
+	if m == nil {
+		t.Fatal("README.md does not say how to install")
+	}
+	dir := t.TempDir()
+	local := strings.NewReplacer("sudo ", "", " bin/go-runner ", " "+filepath.Join(bin, "go-runner")+" ",
+		"/usr/local/bin", dir, "/run/auth0-jwt", filepath.Join(dir, "run"))
+	lines := strings.Split(strings.TrimSpace(m[1]), "\n")
+	if len(lines) != 3 {
+		t.Fatalf("the commands are %q", lines)
+	}
+	for _, line := range lines[:2] {
+		words := strings.Fields(local.Replace(line))
+		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, out)
+		}
+	}
+	words := strings.Fields(local.Replace(strings.TrimSpace(lines[2])))
+	binary := filepath.Join(dir, words[0])
+	serve(t, exec.Command(binary, words[1:]...))
+	if out, err := exec.Command(binary, "ping", "--listen", words[3]).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // stockClaims are those that Auth0 puts into the access token of a person for an
 // API, in a tenant without Actions.
 func stockClaims(s *site) map[string]any {
@@ -149,13 +181,15 @@ func TestTheREADMEsPoliciesJudgeTokensOfATenantAsItSays(t *testing.T) {
 	s := startSite(t)
 	readme := open(t, "../README.md")
 	verified, unverified, unscoped := stockClaims(s), stockClaims(s), stockClaims(s)
-	added := action(t, readme.file(t, "action.js"), `{"user": {"email_verified": true}}`)
-	for name, value := range added {
-		verified[name], unscoped[name] = value, value
+	with := func(claims map[string]any, event, scope string) {
+		set, _ := flow(t, postLogin, event, readme.file(t, "action.js"))
+		maps.Copy(claims, kept(set, scope))
 	}
-	for name, value := range action(t, readme.file(t, "action.js"), `{"user": {"email_verified": false}}`) {
-		unverified[name] = value
-	}
+	emailless := stockClaims(s)
+	with(verified, `{"user": {"email_verified": true}}`, "openid email")
+	with(unscoped, `{"user": {"email_verified": true}}`, "openid email")
+	with(unverified, `{"user": {"email_verified": false}}`, "openid email")
+	with(emailless, `{"user": {"email_verified": true}}`, "openid read:orders")
 	unscoped["scope"] = "openid"
 	for _, c := range []struct {
 		policy, token string
@@ -168,6 +202,7 @@ func TestTheREADMEsPoliciesJudgeTokensOfATenantAsItSays(t *testing.T) {
 		{"verified.json", "with the Action's claim", verified, http.StatusOK},
 		{"verified.json", "of an address that is not verified", unverified, http.StatusForbidden},
 		{"verified.json", "without the scope", unscoped, http.StatusForbidden},
+		{"verified.json", "whose application did not ask for email", emailless, http.StatusForbidden},
 	} {
 		t.Run(c.policy+" "+c.token, func(t *testing.T) {
 			token, err := s.issuer.Mint(issuer.MintRequest{Claims: c.claims})
@@ -181,24 +216,6 @@ func TestTheREADMEsPoliciesJudgeTokensOfATenantAsItSays(t *testing.T) {
 			}
 		})
 	}
-}
-
-// action runs the code of an Action on an event, as Auth0 does, and returns the
-// claims that it set in the access token.
-func action(t *testing.T, code, event string) (claims map[string]any) {
-	t.Helper()
-	script := code + `
-		const claims = {};
-		exports.onExecutePostLogin(` + event + `, {accessToken: {setCustomClaim: (name, value) => { claims[name] = value; }}})
-			.then(() => console.log(JSON.stringify(claims)));`
-	out, err := exec.Command(need(t, "node"), "-e", script).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(out, &claims); err != nil {
-		t.Fatal(err)
-	}
-	return claims
 }
 
 func (s *site) putRoute(t *testing.T, uri, policy string) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Answer is the runner's verdict on an HTTPReqCall. At most one of Stop and
-// Rewrite is set; with neither the request goes on as it is.
+// Rewrite is set; with neither the request is forwarded as it is.
 type Answer struct {
 	ID      uint32
 	Stop    *Stop
@@ -23,7 +23,7 @@ type Stop struct {
 	Body    []byte
 }
 
-// Rewrite changes the request before it goes on. An entry without a value
+// Rewrite changes the request before it is forwarded. An entry without a value
 // deletes, one with a value replaces every header or argument of that name.
 type Rewrite struct {
 	Path        string // empty: unchanged

@@ -42,7 +42,7 @@ var editsHead = func() []byte {
 	return b
 }()
 
-// onlyHeaders tells whether [appendEdits] can write a.
+// onlyHeaders reports whether [appendEdits] can write a.
 func (r *Rewrite) onlyHeaders() bool {
 	return r.Path == "" && len(r.Headers) > 0 && len(r.Args)+len(r.RespHeaders)+len(r.Body) == 0
 }

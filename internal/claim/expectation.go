@@ -89,7 +89,7 @@ func (e *Expectation) asksValue() bool {
 		e.ContainsAll != nil || e.ContainsAny != nil || e.Matches != nil
 }
 
-// contains tells whether want is an element of a list, or a word of a
+// contains reports whether want is an element of a list, or a word of a
 // space-separated string.
 func contains(value, want any) bool {
 	switch value := value.(type) {

@@ -36,7 +36,7 @@ func (o object) issuers() []Issuer {
 	}
 	for _, key := range o.given(append([]string{"client_secret"}, keySources...)...) {
 		source, _ := o.get(key)
-		source.refuseHidden("nothing beside issuers: it belongs into the entry of its issuer")
+		source.refuseHidden("nothing beside issuers: write it in the entry of its issuer")
 	}
 	return v.issuerList(defaults)
 }

@@ -29,7 +29,7 @@ func compiledSchema(t *testing.T) *rule.Schema {
 	return schema
 }
 
-// takes tells whether the schema takes a document.
+// takes reports whether the schema takes a document.
 func takes(schema *rule.Schema, document string) bool {
 	v, _ := strictjson.Parse([]byte(document), strictjson.Options{OnDuplicate: func(string) {}})
 	members, _ := v.(map[string]any)

@@ -86,7 +86,7 @@ type Caller struct {
 	AccessToken string       // of the session, where Found is one; "" is none
 }
 
-// Anonymous is the plan for a request that goes on without a token: whatever
+// Anonymous is the plan for a request that is forwarded without a token: whatever
 // the client sent under an identity header's name is gone.
 func (p *Plan) Anonymous(req token.Places) Edits {
 	e := Edits{DeleteHeaders: p.spoofed(req)}

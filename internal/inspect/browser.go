@@ -12,7 +12,7 @@ import (
 
 // ownAnswers are what the paths of login do, by their keys.
 var ownAnswers = map[string]string{
-	"redirect_uri":            "a browser comes back here from the issuer with a code, and then goes on to the page that it had asked for (303)",
+	"redirect_uri":            "a browser comes back here from the issuer with a code, and then continues to the page that it had asked for (303)",
 	"login_path":              "a browser is sent to log in at the issuer (302), and comes back to ?return_to=",
 	"logout_path":             "the session ends, and the browser is sent to log out at the issuer (302)",
 	"backchannel_logout_path": "the issuer posts logout tokens here, and the sessions that they name end (200)",

@@ -30,7 +30,7 @@ type Case struct {
 	Claims Claims
 }
 
-// Claims says whether claims of the token are shown.
+// Claims decides whether claims of the token are shown.
 type Claims bool
 
 // The values of Claims.

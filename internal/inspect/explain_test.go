@@ -106,6 +106,14 @@ func TestExplainSaysWhyAndWhatToDo(t *testing.T) {
 		{"permissions", with(`"required_permissions":["p"]`), signed(tenant), []string{"required_permissions: the token lacks p", "the token has no claim permissions", "Enable RBAC"}},
 		{"an absent claim", with(`"claims":{"tier":"gold"}`), signed(tenant), []string{"FAILED claim_mismatch", "the token has no claim tier", "setCustomClaim"}},
 		{"a claim of ID tokens", with(`"claims":{"email_verified":true}`), signed(tenant), []string{"Auth0 puts email_verified into ID tokens and not into access tokens"}},
+		{"a claim that no Action can set", with(`"claims":{"roles":{"contains":"admin"}}`), signed(tenant), []string{
+			"Auth0 drops a custom claim of the name roles", `setCustomClaim("https://example.com/roles", …)`, "write that name in the configuration",
+		}},
+		{"no second factor", with(`"require_mfa":true`), signed(tenant), []string{
+			"FAILED step_up_required", "the token has no claim amr", "Auth0 puts amr, acr and auth_time into ID tokens alone", `setCustomClaim("https://example.com/amr", …)`,
+		}},
+		{"no class and no time of the login", with(`"acr_values":["a"],"max_auth_age":"1h"`), signed(tenant), []string{"the token has no claim acr, auth_time"}},
+		{"another second factor", with(`"require_mfa":true`), signed(tenant, "amr", `["pwd"]`), []string{"FAILED step_up_required", "multi-factor authentication is required"}},
 		{"a claim of another type", with(`"claims":{"email_verified":"true"}`), signed(tenant, "email_verified", "true"), []string{
 			"the claim is a boolean, and the configuration wants a string", `true and "true" are different values`,
 		}},

@@ -215,6 +215,9 @@ func (s *subject) absent(name string) []string {
 		return append(lines, "Auth0 puts "+name+" into ID tokens and not into access tokens: what to do: add it in an Action of the login flow, such as "+
 			fmt.Sprintf("api.accessToken.setCustomClaim(\"https://example.com/%s\", event.user.%s), and write that name in the configuration", name, name))
 	}
+	if slices.Contains(reserved, name) {
+		return append(lines, "Auth0 drops a custom claim of the name "+name+": "+underNamespace(name)+", and write that name in the configuration")
+	}
 	return append(lines, "what to do: add it in an Action of the login flow, by api.accessToken.setCustomClaim")
 }
 

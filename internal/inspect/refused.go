@@ -50,6 +50,7 @@ func (s *subject) refused(r refusal.Refusal) []string {
 		refusal.BadAudience:       s.badAudience,
 		refusal.WrongOrganization: s.wrongOrganization,
 		refusal.WrongClient:       s.wrongClient,
+		refusal.StepUpRequired:    s.noStepUp,
 		refusal.InsufficientScope: s.insufficientScope,
 		refusal.ClaimMismatch:     s.claimMismatch,
 	}[r.Kind]

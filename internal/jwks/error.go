@@ -11,7 +11,7 @@ import (
 
 // The errors of [Provider.Key].
 var (
-	// ErrUnavailable means that no usable keys are at hand: the first fetch
+	// ErrUnavailable means that there are no usable keys: the first fetch
 	// failed or is not done yet, or the last good keys are too old.
 	ErrUnavailable = errors.New("the issuer's keys are not available")
 	// ErrUnknownKey means that no key of the issuer fits the token's header.

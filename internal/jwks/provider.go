@@ -92,7 +92,7 @@ func (p *Provider) Key(ctx context.Context, kid string, hasKid bool, alg string)
 	return Key{}, ErrUnknownKey
 }
 
-// Generation is that of the keys at hand; false where there are none, or they
+// Generation is that of the present keys; false where there are none, or they
 // are too old by now. Asking counts as a use and never waits: whoever remembers that
 // a key verified something asks whether that still holds.
 func (p *Provider) Generation(now time.Time) (uint64, bool) {
@@ -107,7 +107,7 @@ func (p *Provider) Generation(now time.Time) (uint64, bool) {
 	return set.generation, true
 }
 
-// usable is the key set at hand, nil where there is none or it is too old.
+// usable is the present key set, nil where there is none or it is too old.
 func (p *Provider) usable(now time.Time) *keySet {
 	set := p.set.Load()
 	if set == nil || p.registry != nil && now.Sub(set.fetched) > p.registry.opt.MaxStale {
@@ -180,7 +180,7 @@ func (p *Provider) unavailable(now time.Time) *UnavailableError {
 	return &UnavailableError{RetryAfter: max(time.Second, p.due.Sub(now)), Last: p.failed}
 }
 
-// wait waits for a fetch until a deadline and tells whether it ended.
+// wait waits for a fetch until a deadline and reports whether it ended.
 func wait(ctx context.Context, f *asking, until time.Time) bool {
 	if f == nil {
 		return false

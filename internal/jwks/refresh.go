@@ -108,7 +108,7 @@ func (p *Provider) stop() {
 	}
 }
 
-// ended takes the outcome of a fetch: good keys replace those at hand, a
+// ended takes the outcome of a fetch: good keys replace the present ones, a
 // failure never does.
 func (p *Provider) ended(ctx context.Context, f *asking, set *keySet, err *fetchError) {
 	p.mu.Lock()

@@ -57,8 +57,8 @@ func NewRegistry(opt Options) *Registry {
 }
 
 // Provider is the provider of a source. A new one starts its first fetch in the
-// background; the call itself does no I/O. A provider that nobody holds any
-// more is let go after an hour.
+// background; the call itself does no I/O. The registry drops a provider
+// that nobody has held for an hour.
 func (r *Registry) Provider(src Source) *Provider {
 	p := r.shared(src)
 	p.touch(time.Now())
@@ -117,7 +117,7 @@ func (r *Registry) start(run func(context.Context)) bool {
 }
 
 // Close ends the fetches under way and waits for that; there are no more
-// afterwards. Providers go on with the keys at hand until those are too old.
+// afterwards. Providers keep using the keys that they have until those are too old.
 func (r *Registry) Close() {
 	r.mu.Lock()
 	r.closed = true

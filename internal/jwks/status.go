@@ -12,7 +12,7 @@ type Status struct {
 	LastError  string // a Failed… constant; "" after a good fetch
 	Failures   int    // fetches that failed since the last good one
 	NextTry    time.Time
-	Ready      bool // keys are at hand and not too old
+	Ready      bool // there are keys, and they are not too old
 }
 
 // Status tells how the provider is. It does not count as a use.

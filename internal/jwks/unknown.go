@@ -25,7 +25,7 @@ type unknownKid struct {
 	until time.Time // known to be unknown; zero: no fetch has answered yet
 }
 
-// seen notes a kid and tells whether the issuer said no to it lately.
+// seen notes a kid and reports whether the issuer said no to it lately.
 func (u *unknownKids) seen(kid string, begun uint64, now time.Time) bool {
 	if u.kids == nil {
 		u.seed, u.kids = maphash.MakeSeed(), map[uint64]unknownKid{}
@@ -44,7 +44,7 @@ func (u *unknownKids) seen(kid string, begun uint64, now time.Time) bool {
 	return false
 }
 
-// mayAsk tells whether a kid may start a fetch now, and takes that turn.
+// mayAsk reports whether a kid may start a fetch now, and takes that turn.
 func (u *unknownKids) mayAsk(now time.Time) bool {
 	if now.Before(u.askAt) {
 		return false

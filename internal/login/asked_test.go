@@ -84,7 +84,7 @@ func TestErrorsOfTheIssuer(t *testing.T) {
 			t.Errorf("%s: %d %s", tt.code, a.Status, a.Reason)
 		}
 		if b.transactions() != 0 || len(b.issuer.exchanged) != 0 {
-			t.Errorf("%s: the transaction goes on", tt.code)
+			t.Errorf("%s: the transaction is still open", tt.code)
 		}
 		if body := string(a.Body); strings.Contains(body, "<script") || strings.Contains(a.Cause, "script") {
 			t.Errorf("%s: %s %s", tt.code, body, a.Cause)

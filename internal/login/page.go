@@ -22,7 +22,7 @@ type page struct {
 	title  string // HTML only
 	text   string // for the person, and the JSON's error_description
 	said   string // what the issuer said; escaped, and left out where it is ""
-	way    way    // where the person may go on to
+	way    way    // where the person may continue
 	cause  string
 }
 
@@ -158,7 +158,7 @@ func (f *Flow) failed(req Request, status int, cause string, again way) Answer {
 	case http.StatusInternalServerError:
 		p.code, p.title, p.text = "server_error", "The login could not be finished", "Something went wrong here. This is not your mistake."
 	case http.StatusMethodNotAllowed:
-		p.code, p.title, p.text = "invalid_request", "This address does not take such a request", "Open the application itself and go on from there."
+		p.code, p.title, p.text = "invalid_request", "This address does not take such a request", "Open the application itself and continue there."
 	default:
 		p.code, p.title, p.text = "invalid_request", "This login cannot be continued", "It was started too long ago, was already used, or was started in another browser. Cookies must be allowed for this site."
 	}

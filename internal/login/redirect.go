@@ -159,7 +159,7 @@ func (f *Flow) login(ctx context.Context, req Request, now time.Time) Answer {
 		return f.answer(req, page{
 			status: http.StatusForbidden, reason: ReasonCrossSite, code: "access_denied",
 			title: "Log in again?",
-			text:  "Another page asked to log you in here, and you may be logged in already. Go on only if you want to log in again.",
+			text:  "Another page asked to log you in here, and you may be logged in already. Continue only if you want to log in again.",
 			way:   way{"Log in again", f.o.Login.LoginPath + "?" + link.Encode()},
 			cause: "login_path was asked for by another site, or not as a page",
 		})

@@ -65,7 +65,7 @@ func (f *Flow) Settled(s *session.Session, now time.Time) bool {
 }
 
 // refreshes reports whether a session's token is refreshed before the request
-// goes on.
+// is forwarded.
 func (f *Flow) refreshes(s *session.Session, now time.Time) bool {
 	return s.RefreshToken != "" && !s.Expires.IsZero() && s.Expires.Sub(now) < refreshAhead && !f.resting(s, now)
 }

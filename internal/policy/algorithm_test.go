@@ -21,13 +21,13 @@ func TestEdDSAAndEd25519AreOneAlgorithmOfTwoNames(t *testing.T) {
 		allowed []string
 		want    string
 	}{
-		{"Ed25519", "", []string{"Ed25519"}, goesOn},
-		{"Ed25519", "EdDSA", []string{"Ed25519"}, goesOn},
-		{"Ed25519", "Ed25519", []string{"RS256", "Ed25519"}, goesOn},
+		{"Ed25519", "", []string{"Ed25519"}, forwarded},
+		{"Ed25519", "EdDSA", []string{"Ed25519"}, forwarded},
+		{"Ed25519", "Ed25519", []string{"RS256", "Ed25519"}, forwarded},
 		{"Ed25519", "Ed25519", []string{"EdDSA"}, notAllowed},
-		{"EdDSA", "", []string{"EdDSA"}, goesOn},
-		{"EdDSA", "Ed25519", []string{"EdDSA"}, goesOn},
-		{"EdDSA", "EdDSA", []string{"Ed25519", "EdDSA"}, goesOn},
+		{"EdDSA", "", []string{"EdDSA"}, forwarded},
+		{"EdDSA", "Ed25519", []string{"EdDSA"}, forwarded},
+		{"EdDSA", "EdDSA", []string{"Ed25519", "EdDSA"}, forwarded},
 		{"EdDSA", "EdDSA", []string{"Ed25519"}, notAllowed},
 		{"ed25519", "Ed25519", []string{"Ed25519"}, notAllowed},
 		{"Ed25519", "ES256", []string{"Ed25519", "ES256"}, reason(refusal.UnknownKey)},
@@ -58,7 +58,7 @@ func TestATokensSaltIsAsLongAsTheHash(t *testing.T) {
 		digest := hash.New()
 		digest.Write([]byte(input))
 		for salt, want := range map[int]string{
-			hash.Size(): goesOn, hash.Size() - 1: reason(refusal.BadSignature),
+			hash.Size(): forwarded, hash.Size() - 1: reason(refusal.BadSignature),
 			rsa.PSSSaltLengthAuto: reason(refusal.BadSignature), // the longest
 		} {
 			signature := must(rsa.SignPSS(rand.Reader, key, hash, digest.Sum(nil), &rsa.PSSOptions{SaltLength: salt}))

@@ -66,7 +66,7 @@ func TestEveryAttackIsRefused(t *testing.T) {
 		len(attacks), len(letIn), strings.Join(letIn, "\n\t"))
 }
 
-// plainGolangJWT tells whether golang-jwt with nothing but its defaults (and
+// plainGolangJWT reports whether golang-jwt with nothing but its defaults (and
 // this test's clock) takes a token.
 func plainGolangJWT(t *testing.T) func(token string) bool {
 	keys, err := keyfunc.NewJWKSetJSON(json.RawMessage(tenantSet()))
@@ -99,7 +99,7 @@ func TestGoodTokensGoOn(t *testing.T) {
 		"typ AT+JWT":        sign(t, "RS256", k.rsa, header("RS256", "rsa", `"typ":"AT+JWT"`), claims()),
 		"space around JSON": sign(t, "RS256", k.rsa, " "+header("RS256", "rsa")+"\n", "\t"+claims()+" "),
 	} {
-		if got := outcome(p.Decide(bearing(token))); got != goesOn {
+		if got := outcome(p.Decide(bearing(token))); got != forwarded {
 			t.Errorf("%s: %s", name, got)
 		}
 	}

@@ -20,18 +20,18 @@ func TestAudience(t *testing.T) {
 		aud    string
 		want   string
 	}{
-		"any: one of two":            {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.Any }, `"` + reports + `"`, goesOn},
-		"any: one in a list":         {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.Any }, `["x","` + api + `"]`, goesOn},
+		"any: one of two":            {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.Any }, `"` + reports + `"`, forwarded},
+		"any: one in a list":         {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.Any }, `["x","` + api + `"]`, forwarded},
 		"any: none":                  {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.Any }, `["x","y"]`, "bad_audience"},
-		"all: both and more":         {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.All }, `["` + reports + `","x","` + api + `"]`, goesOn},
+		"all: both and more":         {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.All }, `["` + reports + `","x","` + api + `"]`, forwarded},
 		"all: one":                   {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.All }, `"` + api + `"`, "bad_audience"},
 		"all: one twice":             {func(i *config.Issuer) { i.Audience, i.AudienceMatch = both, config.All }, `["` + api + `","` + api + `"]`, "bad_audience"},
-		"any: one of many":           {func(i *config.Issuer) { i.Audience, i.AudienceMatch = many, config.Any }, `["x","` + api + `"]`, goesOn},
+		"any: one of many":           {func(i *config.Issuer) { i.Audience, i.AudienceMatch = many, config.Any }, `["x","` + api + `"]`, forwarded},
 		"any: none of many":          {func(i *config.Issuer) { i.Audience, i.AudienceMatch = many, config.Any }, `["x","y"]`, "bad_audience"},
-		"all: many":                  {func(i *config.Issuer) { i.Audience, i.AudienceMatch = many, config.All }, manyInJSON, goesOn},
+		"all: many":                  {func(i *config.Issuer) { i.Audience, i.AudienceMatch = many, config.All }, manyInJSON, forwarded},
 		"all: one of many lacks":     {func(i *config.Issuer) { i.Audience, i.AudienceMatch = append(slices.Clone(many), "z"), config.All }, manyInJSON, "bad_audience"},
-		"star: another":              {func(i *config.Issuer) { i.Audience, i.AnyAudience = nil, true }, `"x"`, goesOn},
-		"star: missing":              {func(i *config.Issuer) { i.Audience, i.AnyAudience = nil, true }, "", goesOn},
+		"star: another":              {func(i *config.Issuer) { i.Audience, i.AnyAudience = nil, true }, `"x"`, forwarded},
+		"star: missing":              {func(i *config.Issuer) { i.Audience, i.AnyAudience = nil, true }, "", forwarded},
 		"no audience, any":           {func(i *config.Issuer) { i.Audience, i.AudienceMatch = nil, config.Any }, `"` + api + `"`, "bad_audience"},
 		"no audience, all":           {func(i *config.Issuer) { i.Audience, i.AudienceMatch = nil, config.All }, `"` + api + `"`, "bad_audience"},
 		"a star in the token's list": {nil, `["*"]`, "bad_audience"},
@@ -56,7 +56,7 @@ func TestProfileRFC9068AsksForItsClaims(t *testing.T) {
 		changes []string
 		want    string
 	}{
-		"all there":          {rfc9068, nil, goesOn},
+		"all there":          {rfc9068, nil, forwarded},
 		"sub missing":        {rfc9068, []string{"sub", ""}, "malformed_token"},
 		"client_id missing":  {rfc9068, []string{"client_id", ""}, "malformed_token"},
 		"client_id a number": {rfc9068, []string{"client_id", "1"}, "malformed_token"},
@@ -68,7 +68,7 @@ func TestProfileRFC9068AsksForItsClaims(t *testing.T) {
 		"any aud, missing":   {star, []string{"aud", ""}, "bad_audience"},
 		"any aud, empty":     {star, []string{"aud", "[]"}, "bad_audience"},
 		"any aud, a number":  {star, []string{"aud", "1"}, "bad_audience"},
-		"any aud":            {star, []string{"aud", `"x"`}, goesOn},
+		"any aud":            {star, []string{"aud", `"x"`}, forwarded},
 	} {
 		for _, typ := range []string{"at+jwt", "application/at+jwt", "Application/AT+JWT"} {
 			token := sign(t, "RS256", keys().rsa, header("RS256", "rsa", `"typ":"`+typ+`"`), claims(append(full, c.changes...)...))
@@ -83,7 +83,7 @@ func TestProfileAnyChecksNoType(t *testing.T) {
 	conf := route(func(c *config.Config) { c.Issuers[0].TokenProfile = config.ProfileAny })
 	for _, typ := range []string{"JWT", "at+jwt", "x"} {
 		token := sign(t, "RS256", keys().rsa, header("RS256", "rsa", `"typ":"`+typ+`"`), claims())
-		if got := outcome(compile(t, conf).Decide(bearing(token))); got != goesOn {
+		if got := outcome(compile(t, conf).Decide(bearing(token))); got != forwarded {
 			t.Errorf("typ %s: %s", typ, got)
 		}
 	}
@@ -95,9 +95,9 @@ func TestWithoutKidExactlyOneKeyMustFit(t *testing.T) {
 		set  []byte
 		want string
 	}{
-		"one fits":              {tenantSet(), goesOn},
+		"one fits":              {tenantSet(), forwarded},
 		"two fit":               {set(one, two), "unknown_key"},
-		"one is for encryption": {set(one, rsaJWK("b", "", "enc", &keys().otherTenant.PublicKey)), goesOn},
+		"one is for encryption": {set(one, rsaJWK("b", "", "enc", &keys().otherTenant.PublicKey)), forwarded},
 		"none fits":             {set(ecJWK("p256", &keys().p256.PublicKey)), "unknown_key"},
 	} {
 		conf := route()
@@ -122,8 +122,8 @@ func TestIssuersOfOneRouteStayApart(t *testing.T) {
 	other := []string{"iss", `"` + otherTenant + `"`, "aud", `"` + otherAPI + `"`, "client_id", `"spa"`, "jti", `"1"`}
 	typed := header("RS256", "rsa", `"typ":"at+jwt"`)
 	for name, c := range map[string]struct{ token, want string }{
-		"the first":                             {good(t), goesOn},
-		"the second":                            {sign(t, "RS256", k.otherTenant, typed, claims(other...)), goesOn},
+		"the first":                             {good(t), forwarded},
+		"the second":                            {sign(t, "RS256", k.otherTenant, typed, claims(other...)), forwarded},
 		"the second with the first's key":       {sign(t, "RS256", k.rsa, typed, claims(other...)), "bad_signature"},
 		"the first with the second's key":       {sign(t, "RS256", k.otherTenant, typed, claims()), "bad_signature"},
 		"the second with the first's audience":  {sign(t, "RS256", k.otherTenant, typed, claims(append(other, "aud", `"`+api+`"`)...)), "bad_audience"},
@@ -156,10 +156,10 @@ func TestAuthorisation(t *testing.T) {
 		changes []string
 		want    string
 	}{
-		"scope: all in a string":           {scopes("read", "write"), []string{"scope", `"write x read"`}, goesOn},
-		"scope: all in a list":             {scopes("read", "write"), []string{"scope", `["write","x","read"]`}, goesOn},
-		"scope: all in scp, a list":        {scopes("read", "write"), []string{"scp", `["write","read"]`}, goesOn},
-		"scope: all in scp, a string":      {scopes("read", "write"), []string{"scp", `"write read"`}, goesOn},
+		"scope: all in a string":           {scopes("read", "write"), []string{"scope", `"write x read"`}, forwarded},
+		"scope: all in a list":             {scopes("read", "write"), []string{"scope", `["write","x","read"]`}, forwarded},
+		"scope: all in scp, a list":        {scopes("read", "write"), []string{"scp", `["write","read"]`}, forwarded},
+		"scope: all in scp, a string":      {scopes("read", "write"), []string{"scp", `"write read"`}, forwarded},
 		"scope: scp beside scope":          {scopes("read"), []string{"scope", `"x"`, "scp", `["read"]`}, noScope},
 		"scope: scp beside a null scope":   {scopes("read"), []string{"scope", `null`, "scp", `["read"]`}, noScope},
 		"scope: one of two":                {scopes("read", "write"), []string{"scope", `"read"`}, noScope},
@@ -170,28 +170,28 @@ func TestAuthorisation(t *testing.T) {
 		"scope: a list with a number":      {scopes("read"), []string{"scope", `["read",1]`}, noScope},
 		"scope: an object":                 {scopes("read"), []string{"scope", `{"read":true}`}, noScope},
 		"scope: missing":                   {scopes("read"), nil, noScope},
-		"scope any: one of two":            {anyScope("read", "write"), []string{"scope", `"write"`}, goesOn},
+		"scope any: one of two":            {anyScope("read", "write"), []string{"scope", `"write"`}, forwarded},
 		"scope any: none":                  {anyScope("read", "write"), []string{"scope", `"x"`}, noScope},
 		"scope any: missing":               {anyScope("read", "write"), nil, noScope},
-		"permissions: all":                 {permissions, []string{"permissions", `["write:a","read:a"]`}, goesOn},
+		"permissions: all":                 {permissions, []string{"permissions", `["write:a","read:a"]`}, forwarded},
 		"permissions: one of two":          {permissions, []string{"permissions", `["read:a"]`}, noScope},
 		"permissions: a string is no list": {permissions, []string{"permissions", `"read:a write:a"`}, noScope},
 		"permissions: only as scope":       {permissions, []string{"scope", `"read:a write:a"`}, noScope},
 		"permissions: missing":             {permissions, nil, noScope},
-		"permissions any: one of two":      {anyPermission, []string{"permissions", `["read:a"]`}, goesOn},
+		"permissions any: one of two":      {anyPermission, []string{"permissions", `["read:a"]`}, forwarded},
 		"permissions any: one as a string": {anyPermission, []string{"permissions", `"read:a"`}, noScope},
 		"permissions any: none":            {anyPermission, []string{"permissions", `[]`}, noScope},
-		"organization: by id":              {organizations, []string{"org_id", `"org_1"`}, goesOn},
-		"organization: by name":            {organizations, []string{"org_id", `"org_9"`, "org_name", `"acme"`}, goesOn},
-		"organization: a name in capitals": {organizations, []string{"org_id", `"org_9"`, "org_name", `"ACME"`}, goesOn},
+		"organization: by id":              {organizations, []string{"org_id", `"org_1"`}, forwarded},
+		"organization: by name":            {organizations, []string{"org_id", `"org_9"`, "org_name", `"acme"`}, forwarded},
+		"organization: a name in capitals": {organizations, []string{"org_id", `"org_9"`, "org_name", `"ACME"`}, forwarded},
 		"organization: an id in capitals":  {organizations, []string{"org_id", `"ORG_1"`}, noOrg},
 		"organization: a name like an id":  {organizations, []string{"org_id", `"org_9"`, "org_name", `"org_1"`}, noOrg},
 		"organization: an id like a name":  {organizations, []string{"org_id", `"acme"`}, noOrg},
 		"organization: another":            {organizations, []string{"org_id", `"org_9"`}, noOrg},
 		"organization: a list":             {organizations, []string{"org_id", `["org_1"]`}, noOrg},
 		"organization: missing":            {organizations, nil, noOrg},
-		"client: azp":                      {clients, []string{"azp", `"cli"`}, goesOn},
-		"client: client_id":                {clients, []string{"client_id", `"spa"`}, goesOn},
+		"client: azp":                      {clients, []string{"azp", `"cli"`}, forwarded},
+		"client: client_id":                {clients, []string{"client_id", `"spa"`}, forwarded},
 		"client: azp before client_id":     {clients, []string{"azp", `"x"`, "client_id", `"spa"`}, noClient},
 		"client: null azp":                 {clients, []string{"azp", `null`, "client_id", `"spa"`}, noClient},
 		"client: a list":                   {clients, []string{"azp", `["spa"]`}, noClient},
@@ -244,7 +244,7 @@ func TestClaimExpectations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			conf := route(func(conf *config.Config) { conf.Claims = []claim.Expectation{c.want} })
-			want := goesOn
+			want := forwarded
 			if !c.holds {
 				want = "claim_mismatch"
 			}

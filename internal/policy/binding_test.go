@@ -32,12 +32,12 @@ func TestCertificateBinding(t *testing.T) {
 		want  string
 		asked bool
 	}{
-		"off: not bound":               {config.Off, "", &cert, goesOn, false},
+		"off: not bound":               {config.Off, "", &cert, forwarded, false},
 		"off: bound":                   {config.Off, bound, &cert, failed, false},
-		"allow: not bound":             {config.Allow, "", &cert, goesOn, false},
-		"allow: bound":                 {config.Allow, bound, &cert, goesOn, true},
+		"allow: not bound":             {config.Allow, "", &cert, forwarded, false},
+		"allow: bound":                 {config.Allow, bound, &cert, forwarded, true},
 		"require: not bound":           {config.Require, "", &cert, failed, false},
-		"require: bound":               {config.Require, bound, &cert, goesOn, true},
+		"require: bound":               {config.Require, bound, &cert, forwarded, true},
 		"bound to another certificate": {config.Allow, bound, &another, failed, true},
 		"no certificate":               {config.Allow, bound, new(string), failed, true},
 		"a certificate that is no PEM": {config.Allow, bound, &thumbprint, failed, true},
@@ -48,7 +48,7 @@ func TestCertificateBinding(t *testing.T) {
 		"a list of thumbprints":        {config.Allow, `{"x5t#S256":["` + thumbprint + `"]}`, &cert, failed, true},
 		"an object for a thumbprint":   {config.Allow, `{"x5t#S256":{}}`, &cert, failed, true},
 		"bound to a DPoP key as well":  {config.Require, `{"jkt":"x","x5t#S256":"` + thumbprint + `"}`, &cert, "dpop_failed", false},
-		"another confirmation":         {config.Allow, `{"kid":"x"}`, &cert, goesOn, false},
+		"another confirmation":         {config.Allow, `{"kid":"x"}`, &cert, forwarded, false},
 		"another, where one is needed": {config.Require, `{"kid":"x"}`, &cert, failed, false},
 		"cnf is a list":                {config.Allow, `[` + bound + `]`, &cert, "malformed_token", false},
 	} {

@@ -98,12 +98,12 @@ func TestACachedVerdictEndsWithItsKey(t *testing.T) {
 		change func()
 		want   string
 	}{
-		{"at first", func() {}, goesOn},
-		{"the set changed and the key is still there", func() { keys.generation.Add(1) }, goesOn},
+		{"at first", func() {}, forwarded},
+		{"the set changed and the key is still there", func() { keys.generation.Add(1) }, forwarded},
 		{"the key left", func() { keys.generation.Add(1); keys.gone.Store(true) }, reason(refusal.UnknownKey)},
-		{"the key is back", func() { keys.generation.Add(1); keys.gone.Store(false) }, goesOn},
+		{"the key is back", func() { keys.generation.Add(1); keys.gone.Store(false) }, forwarded},
 		{"the keys are too old", func() { keys.away.Store(true) }, reason(refusal.KeysUnavailable)},
-		{"fetched again", func() { keys.away.Store(false) }, goesOn},
+		{"fetched again", func() { keys.away.Store(false) }, forwarded},
 	} {
 		step.change()
 		for range 2 {
@@ -127,14 +127,14 @@ func TestACachedVerdictKeepsTimeToTheSecond(t *testing.T) {
 		after time.Duration
 		want  string
 	}{
-		{short, 0, goesOn},
-		{short, 90*time.Second - time.Millisecond, goesOn},
+		{short, 0, forwarded},
+		{short, 90*time.Second - time.Millisecond, forwarded},
 		{short, 90 * time.Second, reason(refusal.Expired)},
-		{short, -90 * time.Second, goesOn}, // the clock was set back
+		{short, -90 * time.Second, forwarded}, // the clock was set back
 		{short, -91 * time.Second, reason(refusal.NotYetValid)},
-		{short, 0, goesOn},
-		{aged, 0, goesOn},
-		{aged, 9*time.Minute + 30*time.Second, goesOn},
+		{short, 0, forwarded},
+		{aged, 0, forwarded},
+		{aged, 9*time.Minute + 30*time.Second, forwarded},
 		{aged, 9*time.Minute + 31*time.Second, reason(refusal.TooOld)},
 	} {
 		now = clock.Add(step.after)
@@ -186,7 +186,7 @@ func TestWhatTheRequestHasASayInIsNotRemembered(t *testing.T) {
 			p    judge
 			req  *request
 			want string
-		}{{byMethod, bearing(token), goesOn}, {byMethod, post, reason(refusal.RuleDenied)}, {byTime, bearing(token), goesOn}} {
+		}{{byMethod, bearing(token), forwarded}, {byMethod, post, reason(refusal.RuleDenied)}, {byTime, bearing(token), forwarded}} {
 			if got := outcome(step.p.Decide(step.req)); got != step.want {
 				t.Errorf("%s, want %s", got, step.want)
 			}
@@ -204,7 +204,7 @@ func TestHostileTokensPushNoGoodOneOut(t *testing.T) {
 	keys, now := newChanging(t), clock
 	p := cached(t, cache, keys, &now)
 	good := bearing(good(t))
-	if got := outcome(p.Decide(good)); got != goesOn {
+	if got := outcome(p.Decide(good)); got != forwarded {
 		t.Fatal(got)
 	}
 	before := keys.asked.Load()
@@ -214,7 +214,7 @@ func TestHostileTokensPushNoGoodOneOut(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	if got := outcome(p.Decide(good)); got != goesOn || keys.asked.Load() != before+2000 {
+	if got := outcome(p.Decide(good)); got != forwarded || keys.asked.Load() != before+2000 {
 		t.Errorf("%s; the good token was verified again %d times", got, keys.asked.Load()-before-2000)
 	}
 }
@@ -233,7 +233,7 @@ func TestARequestThatGivesUpFailsNoOther(t *testing.T) {
 	first.Go(func() {
 		req := bearing(token)
 		req.ctx = ctx
-		if got := outcome(p.Decide(req)); got == goesOn {
+		if got := outcome(p.Decide(req)); got == forwarded {
 			t.Errorf("the request that gave up: %s", got)
 		}
 	})
@@ -242,7 +242,7 @@ func TestARequestThatGivesUpFailsNoOther(t *testing.T) {
 	}
 	for range 10 {
 		others.Go(func() {
-			if got := outcome(p.Decide(bearing(token))); got != goesOn {
+			if got := outcome(p.Decide(bearing(token))); got != forwarded {
 				t.Errorf("a request that waited: %s", got)
 			}
 		})
@@ -262,7 +262,7 @@ func TestACacheIsBounded(t *testing.T) {
 	keys, now := newChanging(t), clock
 	p := cached(t, cache, keys, &now)
 	for n := range 500 {
-		if got := outcome(p.Decide(bearing(good(t, "n", fmt.Sprint(n))))); got != goesOn {
+		if got := outcome(p.Decide(bearing(good(t, "n", fmt.Sprint(n))))); got != forwarded {
 			t.Fatal(got)
 		}
 	}
@@ -285,7 +285,7 @@ func TestACacheWeighsWhatItsTokensTake(t *testing.T) {
 	keys, now := newChanging(t), clock
 	p := cached(t, cache, keys, &now)
 	list := "[" + strings.Repeat("{},", 3500) + "{}]"
-	if got := outcome(p.Decide(bearing(good(t, "n", list)))); got != goesOn {
+	if got := outcome(p.Decide(bearing(good(t, "n", list)))); got != forwarded {
 		t.Fatal(got)
 	}
 	for _, s := range cache.Stats() {
@@ -307,7 +307,7 @@ func TestRoutesOfOneIssuerWithOtherKeysVerifyForThemselves(t *testing.T) {
 	token := good(t)
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
-		if got := outcome(a.Decide(bearing(token))); got != goesOn {
+		if got := outcome(a.Decide(bearing(token))); got != forwarded {
 			t.Errorf("with the key: %s", got)
 		}
 	})

@@ -180,7 +180,7 @@ func TestATokenByTheSchemeDPoPIsRefusedColdAndKnown(t *testing.T) {
 		if got := outcome(p.Decide(get("authorization", "DPoP "+raw))); got != "dpop_failed" {
 			t.Errorf("by DPoP: %s", got)
 		}
-		if got := outcome(p.Decide(bearing(raw))); got != goesOn {
+		if got := outcome(p.Decide(bearing(raw))); got != forwarded {
 			t.Errorf("by Bearer: %s", got)
 		}
 	}
@@ -229,7 +229,7 @@ func TestAnAgeIsNotRemembered(t *testing.T) {
 	keys, now := newChanging(t), clock
 	p := cached(t, cache, keys, &now, func(c *config.Config) { c.MaxAuthAge = time.Minute })
 	req := bearing(good(t, "auth_time", at(0)))
-	if got := outcome(p.Decide(req)); got != goesOn {
+	if got := outcome(p.Decide(req)); got != forwarded {
 		t.Fatal(got)
 	}
 	now = now.Add(2 * time.Minute)

@@ -130,7 +130,7 @@ var checks = []check{
 }
 
 func TestTheSceneItselfGoesOn(t *testing.T) {
-	if got := outcome(newScene().decide(t)); got != goesOn {
+	if got := outcome(newScene().decide(t)); got != forwarded {
 		t.Fatal(got)
 	}
 }
@@ -178,7 +178,7 @@ func TestOneHeaderLessThanTooManyIsFine(t *testing.T) {
 	for i := range policy.MaxHeadersShown - 2 {
 		s.headers = append(s.headers, fmt.Sprint("x-", i), "v")
 	}
-	if got := outcome(s.decide(t)); got != goesOn {
+	if got := outcome(s.decide(t)); got != forwarded {
 		t.Fatal(got)
 	}
 }
@@ -208,13 +208,13 @@ func TestRequestsWithoutAToken(t *testing.T) {
 		"deny: the scheme alone":             {nil, get("authorization", "Bearer"), "missing_token"},
 		"deny: the scheme and a space":       {nil, get("authorization", "Bearer "), "missing_token"},
 		"deny: pre-flight":                   {nil, preflight(), "missing_token"},
-		"pass: none":                         {pass, get(), goesOn},
-		"pass: another scheme":               {pass, get("authorization", "Basic dTpw"), goesOn},
+		"pass: none":                         {pass, get(), forwarded},
+		"pass: another scheme":               {pass, get("authorization", "Basic dTpw"), forwarded},
 		"pass: a bad token":                  {pass, bearing("x"), "malformed_token"},
 		"pass: an expired token":             {pass, bearing(good(t, "exp", at(-time.Hour))), "expired"},
 		"pass: two headers":                  {pass, get("authorization", "Bearer x", "authorization", "Basic y"), "multiple_tokens"},
-		"bypass: pre-flight":                 {bypass, preflight(), goesOn},
-		"bypass: pre-flight, another scheme": {bypass, preflight("authorization", "Basic dTpw"), goesOn},
+		"bypass: pre-flight":                 {bypass, preflight(), forwarded},
+		"bypass: pre-flight, another scheme": {bypass, preflight("authorization", "Basic dTpw"), forwarded},
 		"bypass: pre-flight, a bad token":    {bypass, preflight("authorization", "Bearer x"), "malformed_token"},
 		"bypass: pre-flight, two tokens":     {bypass, preflight("authorization", "Bearer x", "authorization", "Bearer y"), "multiple_tokens"},
 		"bypass: OPTIONS of another kind":    {bypass, options, "missing_token"},

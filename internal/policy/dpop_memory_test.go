@@ -32,9 +32,9 @@ func TestAProofIsTakenOnceByRoutesOfAnyLeeway(t *testing.T) {
 		want string
 	}
 	for i, steps := range [][]step{
-		{{0, narrow, goesOn}, {59 * time.Second, narrow, "dpop_failed"}, {61 * time.Second, wide, "dpop_failed"}, {359 * time.Second, wide, "dpop_failed"}, {361 * time.Second, wide, "dpop_failed"}},
-		{{0, wide, goesOn}, {1 * time.Second, narrow, "dpop_failed"}, {61 * time.Second, wide, "dpop_failed"}, {359 * time.Second, wide, "dpop_failed"}},
-		{{61 * time.Second, narrow, "dpop_failed"}, {61 * time.Second, wide, goesOn}, {359 * time.Second, wide, "dpop_failed"}},
+		{{0, narrow, forwarded}, {59 * time.Second, narrow, "dpop_failed"}, {61 * time.Second, wide, "dpop_failed"}, {359 * time.Second, wide, "dpop_failed"}, {361 * time.Second, wide, "dpop_failed"}},
+		{{0, wide, forwarded}, {1 * time.Second, narrow, "dpop_failed"}, {61 * time.Second, wide, "dpop_failed"}, {359 * time.Second, wide, "dpop_failed"}},
+		{{61 * time.Second, narrow, "dpop_failed"}, {61 * time.Second, wide, forwarded}, {359 * time.Second, wide, "dpop_failed"}},
 	} {
 		proof := proofFor(token, clientsURL, fmt.Sprint("leeway", i))
 		for _, s := range steps {
@@ -100,14 +100,14 @@ func TestTheMemoryOfProofsIsAskedLast(t *testing.T) {
 		{"an expired token", sent(expired, proofFor(expired, clientsURL, "4")), "expired", 401, 0},
 		{"a token for another audience", sent(otherAudience, proofFor(otherAudience, clientsURL, "5")), "bad_audience", 401, 0},
 		{"a bound token as bearer", dpopRequest("authorization", "Bearer "+bound, "dpop", proof), "dpop_failed", 401, 0},
-		{"a token that is not bound", bearing(plain), goesOn, 0, 0},
+		{"a token that is not bound", bearing(plain), forwarded, 0, 0},
 	} {
 		memory.asked = 0
 		d := p.Decide(tt.req)
 		if got := outcome(d); got != tt.reason || memory.asked != tt.asked {
 			t.Errorf("%s: %s, and the memory was asked %d times", tt.name, got, memory.asked)
 		}
-		if tt.reason == goesOn {
+		if tt.reason == forwarded {
 			continue
 		}
 		answer := p.route.Answer(d.Refusal())

@@ -40,33 +40,33 @@ func TestDPoP(t *testing.T) {
 	for name, tt := range map[string]struct {
 		mode    config.Mode
 		headers []string
-		want    string // the error code, or goesOn
+		want    string // the error code, or forwarded
 	}{
-		"bound, with its proof":                     {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proof("a")}, goesOn},
-		"required: bound, with its proof":           {config.Require, []string{"authorization", "DPoP " + bound, "dpop", proof("b")}, goesOn},
-		"the scheme in any letter case":             {config.Require, []string{"authorization", "dpop " + bound, "DPoP", proof("c")}, goesOn},
-		"off: bound, as bearer":                     {config.Off, []string{"authorization", "Bearer " + bound}, failed},
-		"off: bound, as bearer with a proof":        {config.Off, []string{"authorization", "Bearer " + bound, "dpop", proof("d")}, failed},
-		"off: the scheme DPoP is no token":          {config.Off, []string{"authorization", "DPoP " + bound, "dpop", proof("e")}, "missing_token"},
-		"bound, as bearer (section 7.2)":            {config.Allow, []string{"authorization", "Bearer " + bound}, failed},
-		"bound, as bearer with a proof":             {config.Allow, []string{"authorization", "Bearer " + bound, "dpop", proof("f")}, failed},
-		"allowed: a bearer token":                   {config.Allow, []string{"authorization", "Bearer " + plain}, goesOn},
-		"required: a bearer token":                  {config.Require, []string{"authorization", "Bearer " + plain}, failed},
-		"not bound, with the scheme DPoP (7.1)":     {config.Allow, []string{"authorization", "DPoP " + plain, "dpop", proof("g")}, failed},
-		"no proof":                                  {config.Allow, []string{"authorization", "DPoP " + bound}, badProof},
-		"two proofs (check 1)":                      {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proof("h"), "DPoP", proof("i")}, badProof},
-		"two proofs in one header":                  {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proof("j") + ", " + proof("k")}, badProof},
-		"an empty proof":                            {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", ""}, badProof},
-		"a proof for another URL":                   {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proofFor(bound, "https://api.example/other", "l")}, badProof},
-		"a proof for another token":                 {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proofFor(plain, clientsURL, "m")}, badProof},
-		"two tokens by two schemes":                 {config.Allow, []string{"authorization", "DPoP " + bound, "authorization", "Bearer " + plain, "dpop", proof("n")}, "invalid_request"},
-		"the X-Forwarded headers have no say in it": {config.Allow, []string{"authorization", "DPoP " + bound, "x-forwarded-host", "evil.example", "x-forwarded-proto", "http", "dpop", proofFor(bound, "http://evil.example/orders/7", "o")}, badProof},
+		"bound, with its proof":                 {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proof("a")}, forwarded},
+		"required: bound, with its proof":       {config.Require, []string{"authorization", "DPoP " + bound, "dpop", proof("b")}, forwarded},
+		"the scheme in any letter case":         {config.Require, []string{"authorization", "dpop " + bound, "DPoP", proof("c")}, forwarded},
+		"off: bound, as bearer":                 {config.Off, []string{"authorization", "Bearer " + bound}, failed},
+		"off: bound, as bearer with a proof":    {config.Off, []string{"authorization", "Bearer " + bound, "dpop", proof("d")}, failed},
+		"off: the scheme DPoP is no token":      {config.Off, []string{"authorization", "DPoP " + bound, "dpop", proof("e")}, "missing_token"},
+		"bound, as bearer (section 7.2)":        {config.Allow, []string{"authorization", "Bearer " + bound}, failed},
+		"bound, as bearer with a proof":         {config.Allow, []string{"authorization", "Bearer " + bound, "dpop", proof("f")}, failed},
+		"allowed: a bearer token":               {config.Allow, []string{"authorization", "Bearer " + plain}, forwarded},
+		"required: a bearer token":              {config.Require, []string{"authorization", "Bearer " + plain}, failed},
+		"not bound, with the scheme DPoP (7.1)": {config.Allow, []string{"authorization", "DPoP " + plain, "dpop", proof("g")}, failed},
+		"no proof":                              {config.Allow, []string{"authorization", "DPoP " + bound}, badProof},
+		"two proofs (check 1)":                  {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proof("h"), "DPoP", proof("i")}, badProof},
+		"two proofs in one header":              {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proof("j") + ", " + proof("k")}, badProof},
+		"an empty proof":                        {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", ""}, badProof},
+		"a proof for another URL":               {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proofFor(bound, "https://api.example/other", "l")}, badProof},
+		"a proof for another token":             {config.Allow, []string{"authorization", "DPoP " + bound, "dpop", proofFor(plain, clientsURL, "m")}, badProof},
+		"two tokens by two schemes":             {config.Allow, []string{"authorization", "DPoP " + bound, "authorization", "Bearer " + plain, "dpop", proof("n")}, "invalid_request"},
+		"the X-Forwarded headers do not count":  {config.Allow, []string{"authorization", "DPoP " + bound, "x-forwarded-host", "evil.example", "x-forwarded-proto", "http", "dpop", proofFor(bound, "http://evil.example/orders/7", "o")}, badProof},
 	} {
 		p := compile(t, route(func(c *config.Config) { c.DPoP = tt.mode }))
 		d := p.Decide(dpopRequest(tt.headers...))
 		if _, forward := d.Forward(); forward {
-			if tt.want != goesOn {
-				t.Errorf("%s: goes on", name)
+			if tt.want != forwarded {
+				t.Errorf("%s: forwarded", name)
 			}
 			continue
 		}
@@ -92,7 +92,7 @@ func TestAProofIsTakenOnce(t *testing.T) {
 	req := func(jti string) *request {
 		return dpopRequest("authorization", "DPoP "+token, "dpop", proofFor(token, clientsURL, jti))
 	}
-	for _, step := range []struct{ jti, want string }{{"1", goesOn}, {"1", "dpop_failed"}, {"2", goesOn}, {"1", "dpop_failed"}} {
+	for _, step := range []struct{ jti, want string }{{"1", forwarded}, {"1", "dpop_failed"}, {"2", forwarded}, {"1", "dpop_failed"}} {
 		if got := outcome(p.Decide(req(step.jti))); got != step.want {
 			t.Errorf("jti %s: %s, want %s", step.jti, got, step.want)
 		}
@@ -108,9 +108,9 @@ func TestTheGatewayIsAskedOnlyForBoundTokens(t *testing.T) {
 		asked []string
 		want  string
 	}{
-		{"bound", "", dpopRequest("authorization", "DPoP "+token, "dpop", proofFor(token, clientsURL, "1")), []string{"real_request_uri", "scheme", "http_host", "host"}, goesOn},
-		{"bound, with a public base URL", "https://public.example", dpopRequest("authorization", "DPoP "+token, "dpop", proofFor(token, "https://public.example/orders/7", "2")), []string{"real_request_uri"}, goesOn},
-		{"not bound", "", dpopRequest("authorization", "Bearer "+good(t)), nil, goesOn},
+		{"bound", "", dpopRequest("authorization", "DPoP "+token, "dpop", proofFor(token, clientsURL, "1")), []string{"real_request_uri", "scheme", "http_host", "host"}, forwarded},
+		{"bound, with a public base URL", "https://public.example", dpopRequest("authorization", "DPoP "+token, "dpop", proofFor(token, "https://public.example/orders/7", "2")), []string{"real_request_uri"}, forwarded},
+		{"not bound", "", dpopRequest("authorization", "Bearer "+good(t)), nil, forwarded},
 		{"no proof", "", dpopRequest("authorization", "DPoP "+token), nil, "dpop_failed"},
 		{"the gateway does not answer", "", get("authorization", "DPoP "+token, "dpop", proofFor(token, clientsURL, "3")), []string{"real_request_uri"}, "internal_error"},
 	} {

@@ -53,7 +53,7 @@ func TestClaimHeaders(t *testing.T) {
 				})
 				d := compile(t, conf).Decide(bearing(good(t, "x", c.value)))
 				edits, _ := d.Forward()
-				want, wantHeaders := goesOn, []identity.Header{{Name: "X-Claim", Value: c.want}}
+				want, wantHeaders := forwarded, []identity.Header{{Name: "X-Claim", Value: c.want}}
 				if c.want == "" {
 					wantHeaders = nil
 					if required {
@@ -85,7 +85,7 @@ func TestTheUpstreamGetsThePluginsValuesOnly(t *testing.T) {
 	}
 	edits, forward := compile(t, conf).Decide(req).Forward()
 	if !forward {
-		t.Fatal("does not go on")
+		t.Fatal("is not forwarded")
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 	if err != nil {

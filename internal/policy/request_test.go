@@ -127,13 +127,13 @@ func judgeOf(conf *config.Config, opt gate.Options, keysOf gate.KeysOf) (judge, 
 	return judge{g, r}, err
 }
 
-// goesOn is the outcome of a request that is not refused.
-const goesOn = "goes on"
+// forwarded is the outcome of a request that is not refused.
+const forwarded = "forwarded"
 
-// outcome is a decision's reason, or goesOn.
+// outcome is a decision's reason, or forwarded.
 func outcome(d policy.Decision) string {
 	if _, forward := d.Forward(); forward {
-		return goesOn
+		return forwarded
 	}
 	return d.Refusal().Kind.Reason()
 }

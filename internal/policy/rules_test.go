@@ -17,10 +17,10 @@ func TestStepUp(t *testing.T) {
 	acr := func(c *config.Config) { c.ACRValues = []string{"gold", "silver"} }
 	lately := func(c *config.Config) { c.MaxAuthAge = 5 * time.Minute }
 	for _, tt := range []struct {
-		name   string
-		change func(*config.Config)
-		claims []string
-		goesOn bool
+		name      string
+		change    func(*config.Config)
+		claims    []string
+		forwarded bool
 	}{
 		{"amr holds mfa", mfa, []string{"amr", `["pwd","mfa"]`}, true},
 		{"amr without mfa", mfa, []string{"amr", `["pwd"]`}, false},
@@ -40,10 +40,10 @@ func TestStepUp(t *testing.T) {
 		{"no auth_time", lately, nil, false},
 	} {
 		d := compile(t, route(tt.change)).Decide(bearing(good(t, tt.claims...)))
-		if _, forward := d.Forward(); forward != tt.goesOn {
-			t.Errorf("%s: goes on %v", tt.name, forward)
+		if _, forward := d.Forward(); forward != tt.forwarded {
+			t.Errorf("%s: forwarded %v", tt.name, forward)
 		}
-		if r := d.Refusal(); !tt.goesOn && r.Kind != refusal.StepUpRequired {
+		if r := d.Refusal(); !tt.forwarded && r.Kind != refusal.StepUpRequired {
 			t.Errorf("%s: %s", tt.name, r.Kind.Reason())
 		}
 	}
@@ -69,7 +69,7 @@ func TestRules(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		rules   []config.Rule
-		status  int // 0: goes on
+		status  int // 0: forwarded
 		reports []int
 	}{
 		{"all hold", []config.Rule{{Expression: cel(`claims.sub == "auth0|alice"`)}, {Expression: cel(`request.path == "/orders/7"`)}}, 0, nil},
@@ -86,7 +86,7 @@ func TestRules(t *testing.T) {
 		_, forward := d.Forward()
 		r := d.Refusal()
 		if forward != (tt.status == 0) || !slices.Equal(d.Reports(), tt.reports) {
-			t.Errorf("%s: goes on %v, reports %v", tt.name, forward, d.Reports())
+			t.Errorf("%s: forwarded %v, reports %v", tt.name, forward, d.Reports())
 		}
 		if answer := p.route.Answer(r); !forward && (r.Kind != refusal.RuleDenied || answer.Status != tt.status || strings.Contains(string(answer.Body)+r.Cause, private)) {
 			t.Errorf("%s: %s %d %s %q", tt.name, r.Kind.Reason(), answer.Status, answer.Body, r.Cause)
@@ -105,7 +105,7 @@ func TestSecrets(t *testing.T) {
 	}), nil)
 	for _, tt := range []struct {
 		name, token string
-		goesOn      bool
+		forwarded   bool
 		kind        refusal.Kind
 	}{
 		{"the first secret", sign(t, "HS256", []byte(first), header("HS256", ""), claims()), true, 0},
@@ -117,8 +117,8 @@ func TestSecrets(t *testing.T) {
 		{"expired", sign(t, "HS256", []byte(first), header("HS256", ""), claims("exp", at(-time.Hour))), false, refusal.Expired},
 	} {
 		d := p.Decide(bearing(tt.token))
-		if _, forward := d.Forward(); forward != tt.goesOn || d.Refusal().Kind != tt.kind {
-			t.Errorf("%s: goes on %v, %s", tt.name, forward, d.Refusal().Kind.Reason())
+		if _, forward := d.Forward(); forward != tt.forwarded || d.Refusal().Kind != tt.kind {
+			t.Errorf("%s: forwarded %v, %s", tt.name, forward, d.Refusal().Kind.Reason())
 		}
 	}
 }

@@ -25,7 +25,7 @@ func BenchmarkKnown(b *testing.B) {
 		{"session", get(append(more, "cookie", "theme=dark; __Host-auth0_session="+strings.Repeat("s", 2500)+"; lang=en")...)},
 	} {
 		w := walk{session: live(raw)}
-		if got := w.through(conf, bb.req); got != goesOn {
+		if got := w.through(conf, bb.req); got != forwarded {
 			b.Fatal(got)
 		}
 		p, req := policy.Compile(conf), &named{request: bb.req}

@@ -101,21 +101,21 @@ func TestTheRequestsOwnTokenWinsOverItsSession(t *testing.T) {
 		asked   int
 		sub     string
 	}{
-		{"a session alone", as(config.UnauthAuth), get(), live(bob), goesOn, 1, "auth0|bob"},
-		{"a session, and unauth_action deny", as(config.UnauthDeny), get(), live(bob), goesOn, 1, "auth0|bob"},
-		{"a session, and unauth_action pass", as(config.UnauthPass), get(), live(bob), goesOn, 1, "auth0|bob"},
-		{"a session and a token", as(config.UnauthAuth), bearing(alice), live(bob), goesOn, 0, "auth0|alice"},
+		{"a session alone", as(config.UnauthAuth), get(), live(bob), forwarded, 1, "auth0|bob"},
+		{"a session, and unauth_action deny", as(config.UnauthDeny), get(), live(bob), forwarded, 1, "auth0|bob"},
+		{"a session, and unauth_action pass", as(config.UnauthPass), get(), live(bob), forwarded, 1, "auth0|bob"},
+		{"a session and a token", as(config.UnauthAuth), bearing(alice), live(bob), forwarded, 0, "auth0|alice"},
 		{"a session and an expired token", as(config.UnauthAuth), bearing(good(t, "exp", at(-time.Hour))), live(bob), "expired", 0, ""},
 		{"a session and a malformed token", as(config.UnauthPass), bearing("x"), live(bob), "malformed_token", 0, ""},
 		{"a session and two tokens", as(config.UnauthAuth), get("authorization", "Bearer "+alice, "authorization", "Bearer "+alice), live(bob), "multiple_tokens", 0, ""},
-		{"a session and another scheme", as(config.UnauthAuth), get("authorization", "Basic dTpw"), live(bob), goesOn, 1, "auth0|bob"},
+		{"a session and another scheme", as(config.UnauthAuth), get("authorization", "Basic dTpw"), live(bob), forwarded, 1, "auth0|bob"},
 		{"no session", as(config.UnauthAuth), get(), policy.SessionEvidence{}, "missing_token", 1, ""},
 		{"no session, deny", as(config.UnauthDeny), get(), policy.SessionEvidence{}, "missing_token", 1, ""},
-		{"no session, pass", as(config.UnauthPass), get(), policy.SessionEvidence{}, goesOn, 1, ""},
+		{"no session, pass", as(config.UnauthPass), get(), policy.SessionEvidence{}, forwarded, 1, ""},
 		{"a session without a token", as(config.UnauthAuth), get(), live(""), "missing_token", 1, ""},
 		{"a pre-flight", as(config.UnauthAuth), preflight(), live(bob), "missing_token", 0, ""},
-		{"a pre-flight that passes", func(c *config.Config) { c.BypassCORSPreflight = true }, preflight(), live(bob), goesOn, 0, ""},
-		{"a pre-flight, pass", as(config.UnauthPass), preflight(), live(bob), goesOn, 0, ""},
+		{"a pre-flight that passes", func(c *config.Config) { c.BypassCORSPreflight = true }, preflight(), live(bob), forwarded, 0, ""},
+		{"a pre-flight, pass", as(config.UnauthPass), preflight(), live(bob), forwarded, 0, ""},
 		{"no login", noLogin, get(), live(bob), "missing_token", 0, ""},
 		{"a session whose token is expired", as(config.UnauthAuth), get(), live(good(t, "exp", at(-time.Hour))), "expired", 1, ""},
 		{"a session whose token is expired, pass", as(config.UnauthPass), get(), live(good(t, "exp", at(-time.Hour))), "expired", 1, ""},
@@ -174,7 +174,7 @@ func TestForwardingTheAccessTokenOfASession(t *testing.T) {
 	session.AccessToken = "the.access.token"
 	w := walk{session: session}
 	req := get("authorization", "Basic dTpw", "cookie", "a=1; sid=x; __Host-auth0_txn_3=y")
-	if got := w.through(conf, req); got != goesOn {
+	if got := w.through(conf, req); got != forwarded {
 		t.Fatal(got)
 	}
 	edits, _ := w.decision.Forward()
@@ -186,7 +186,7 @@ func TestForwardingTheAccessTokenOfASession(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	own := walk{session: session}
-	if got := own.through(conf, bearing(good(t))); got != goesOn {
+	if got := own.through(conf, bearing(good(t))); got != forwarded {
 		t.Fatal(got)
 	}
 	if edits, _ := own.decision.Forward(); !cmp.Equal(edits, identity.Edits{}) {
@@ -219,18 +219,18 @@ func TestRulesAndHeadersSeeTheIDTokenOfASession(t *testing.T) {
 		session policy.SessionEvidence
 		want    string
 	}{
-		{"a rule that holds", idTokenRule(`id_token.email == "a@example.com"`), get(), session, goesOn},
+		{"a rule that holds", idTokenRule(`id_token.email == "a@example.com"`), get(), session, forwarded},
 		{"a rule that does not", idTokenRule(`id_token.email == "of the access token"`), get(), session, "rule_denied"},
 		{"a rule, and no ID token", idTokenRule(`id_token.email == "a@example.com"`), get(), bare, "rule_denied"},
 		{"a rule, and a token of its own", idTokenRule(`id_token.email != ""`), own, session, "rule_denied"},
-		{"an empty map", idTokenRule(`id_token.size() == 0`), own, session, goesOn},
-		{"a header", email(true), get(), session, goesOn + " a@example.com"},
-		{"a header that is missing", email(false), get(), bare, goesOn},
+		{"an empty map", idTokenRule(`id_token.size() == 0`), own, session, forwarded},
+		{"a header", email(true), get(), session, forwarded + " a@example.com"},
+		{"a header that is missing", email(false), get(), bare, forwarded},
 		{"a header that is required and missing", email(true), get(), bare, "claim_header_failed"},
-		{"a header, and a token of its own", email(false), own, session, goesOn},
+		{"a header, and a token of its own", email(false), own, session, forwarded},
 		{"claims are the judged token's alone", func(c *config.Config) {
 			c.ClaimSchema = must(rule.CompileSchema(map[string]any{"properties": map[string]any{"email": map[string]any{"const": "of the access token"}}}))
-		}, get(), session, goesOn},
+		}, get(), session, forwarded},
 	} {
 		w := walk{session: c.session}
 		got := w.through(withLogin(c.change), c.req)
@@ -264,7 +264,7 @@ func TestADecisionIsRememberedForOneIDToken(t *testing.T) {
 	} {
 		conf := withLogin(c.change)
 		w := walk{session: session}
-		if got := w.through(conf, get()); got != goesOn || w.idToken != c.idToken || (w.memory != nil) != c.memory {
+		if got := w.through(conf, get()); got != forwarded || w.idToken != c.idToken || (w.memory != nil) != c.memory {
 			t.Errorf("%s: %s, depends on %q, remembered %v", c.name, got, w.idToken, w.memory != nil)
 		}
 		if policy.Compile(conf).Remembers() != c.memory {
@@ -275,7 +275,7 @@ func TestADecisionIsRememberedForOneIDToken(t *testing.T) {
 		}
 		again := walk{session: session, remember: w.memory}
 		req := get("cookie", "__Host-auth0_session=x")
-		if got := again.through(conf, req); got != goesOn || !again.recalled || !again.decision.OfSession() || again.idToken != c.idToken {
+		if got := again.through(conf, req); got != forwarded || !again.recalled || !again.decision.OfSession() || again.idToken != c.idToken {
 			t.Errorf("%s, again: %s, recalled %v, depends on %q", c.name, got, again.recalled, again.idToken)
 		}
 		if edits, _ := again.decision.Forward(); fmt.Sprint(edits.DeleteHeaders) != "[cookie]" {
@@ -292,7 +292,7 @@ func TestADecisionIsRememberedForOneIDToken(t *testing.T) {
 func TestAKnownSessionIsJudgedWithoutAllocating(t *testing.T) {
 	conf := withLogin()
 	w := walk{session: live(good(t))}
-	if got := w.through(conf, get()); got != goesOn {
+	if got := w.through(conf, get()); got != forwarded {
 		t.Fatal(got)
 	}
 	p, session := policy.Compile(conf), w.session

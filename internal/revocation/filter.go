@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// filterBits is 4 MiB: with a million entries one look-up in thirty of what was
-// not revoked goes on to the entries.
+// filterBits is 4 MiB. With a million entries, one in thirty look-ups of what was not
+// revoked has to read the entries.
 const filterBits = 1 << 25
 
 // filter says of most IDs that they are in no set, with one read of memory that

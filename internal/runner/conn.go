@@ -149,7 +149,7 @@ func (c *conn) exchange() bool {
 }
 
 // flush sends the answers that there are, and reports whether the connection
-// may go on.
+// stays open.
 func (c *conn) flush() bool {
 	if c.broken {
 		return false

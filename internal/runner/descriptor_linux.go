@@ -101,7 +101,7 @@ func (l *loop) answer(d *descriptor) {
 }
 
 // release takes the connection away from the loop, to be handed over. The
-// loop's epoll would go on watching a socket that another process has, and
+// loop's epoll would keep watching a socket that another process has, and
 // nobody may cut it any more.
 func (d *descriptor) release() {
 	l := d.loop

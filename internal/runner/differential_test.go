@@ -115,7 +115,7 @@ func byName(entries []a6.Entry, fold bool) map[string]string {
 //   - an answer over 16 MiB denies (official: is cut)
 //   - tokens are hashes of the content (official: count from 1)
 //   - headers that are only read cause no rewrite (official: an empty one)
-//   - a frame that breaks the protocol costs the connection (official: panics, or goes on)
+//   - a frame that breaks the protocol costs the connection (official: panics, or continues)
 //   - SIGTERM answers what is in flight (official: drops it)
 func TestTheSameAsTheOfficialRunner(t *testing.T) {
 	onEachDriver(t, func(t *testing.T, d driver) {

@@ -144,7 +144,7 @@ func (h *header) diffNoted(edits []a6.Entry) []a6.Entry {
 	return edits
 }
 
-// changes tells whether a noted edit makes any difference.
+// changes reports whether a noted edit makes any difference.
 func (h *header) changes(e a6.Entry) bool {
 	count, same := 0, false
 	for i := range h.sent {

@@ -143,7 +143,7 @@ func (r *request) Body() ([]byte, error) {
 	return r.body, nil
 }
 
-// edits writes what the plugins changed into w, and tells whether that is
+// edits writes what the plugins changed into w, and reports whether that is
 // anything.
 func (r *request) edits(w *a6.Rewrite) bool {
 	w.Path, w.Body = string(r.path), nil

@@ -48,7 +48,7 @@ func (p *parser) rune() error {
 	return nil
 }
 
-// escaped goes on with a string from its first backslash.
+// escaped reads the rest of a string from its first backslash on.
 func (p *parser) escaped(start int) (string, error) {
 	out := append(make([]byte, 0, p.pos-start+32), p.data[start:p.pos]...)
 	for p.pos < len(p.data) {

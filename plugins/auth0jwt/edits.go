@@ -10,8 +10,8 @@ import (
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/inplace"
 )
 
-// apply hands edits to the runner. With an error the request must not go on:
-// an edit could not be made.
+// apply hands edits to the runner. After an error the request must not be
+// forwarded, because an edit could not be made.
 func apply(e identity.Edits, r pkgHTTP.Request) error {
 	if err := deleteArgs(e.DeleteArgs, r); err != nil {
 		return err

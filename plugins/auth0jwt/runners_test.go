@@ -199,7 +199,7 @@ func (w *worker) do(frame []byte) {
 	w.in = payload
 }
 
-// passes tells whether a request goes on.
+// passes reports whether a request is forwarded.
 func (w *worker) passes(frame []byte) bool {
 	w.do(frame)
 	a, err := a6.DecodeAnswer(w.in)
