@@ -49,6 +49,7 @@ type Gateway struct {
 	log      *log.Logger
 	routes   routeTable
 	tokens   *sharedTokens
+	limits   limitCounts
 	upstream upstreamPool
 	node     atomic.Uint32 // the upstream's node that is next
 	counters counters

@@ -28,9 +28,10 @@ type request struct {
 	host          string // $host
 
 	headers      headers
-	shown        shownHeaders // nil until a plugin asked for the headers
-	body         io.Reader    // nil where the client sends none
-	buffered     []byte       // the body once it was read
+	vars         map[string]string // what ctx.var remembers
+	shown        shownHeaders      // nil until a plugin asked for the headers
+	body         io.Reader         // nil where the client sends none
+	buffered     []byte            // the body once it was read
 	bodyRead     bool
 	argsSet      bool   // by a plugin: target is no longer what is sent
 	upstreamURI  string // path and query set by a plugin; empty: the client's own
