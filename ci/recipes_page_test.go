@@ -16,13 +16,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// metricsOfPage is where the page's runner has its metrics.
+const metricsOfPage = "127.0.0.1:9100"
+
 // recipe is one section of docs/recipes.md on this stack. The page's names stand
 // for what is there: its paths below /orders for paths of this recipe alone, its
 // upstream and gateway for the stack's, and its tenant for the suite's own issuer.
 type recipe struct {
 	route
 	dir      string
-	files    map[string]string // the bodies that the section shows, by name
 	sessions []string          // what a reader types and sees
 	tokens   map[string]string // by the variable that the commands have them in
 	// settles says, by a body's file, what a request without a token gets as
@@ -49,32 +51,33 @@ func newRecipe(t *testing.T, on *stack, heading string, tokens map[string]string
 		t.Fatalf("docs/recipes.md has no section %q", heading)
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
-	r := recipe{route: freshRoute(), dir: t.TempDir(), files: map[string]string{}, tokens: tokens}
+	r := recipe{route: freshRoute(), dir: t.TempDir(), tokens: tokens}
 	r.on = on
 	names := []string{
 		"/orders", r.prefix + "/orders", "/routes/", "/routes/" + r.id + "-",
 		"127.0.0.1:9180", host(on.admin), "127.0.0.1:9080", host(on.gateway),
-		"127.0.0.1:8080", on.upstream.node, "127.0.0.1:9100", on.metrics,
+		"127.0.0.1:8080", on.upstream.node,
+	}
+	if on.metrics != "" {
+		names = append(names, metricsOfPage, on.metrics)
 	}
 	back := make([]string, 0, len(names))
 	for i := 0; i < len(names); i += 2 {
-		if names[i+1] != "" {
-			back = append(back, names[i+1], names[i])
-		}
+		back = append(back, names[i+1], names[i])
 	}
 	r.page = strings.NewReplacer(back...)
 	local := strings.NewReplacer(names...)
 	for _, m := range shownBody.FindAllStringSubmatch(section, -1) {
-		r.files[m[1]] = localTenant(t, local.Replace(m[2]))
-		if err := os.WriteFile(filepath.Join(r.dir, m[1]), []byte(r.files[m[1]]), 0o600); err != nil {
+		body := localTenant(t, local.Replace(m[2]))
+		if err := os.WriteFile(filepath.Join(r.dir, m[1]), body, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, m := range shownSession.FindAllStringSubmatch(section, -1) {
 		r.sessions = append(r.sessions, local.Replace(m[1]))
 	}
-	if len(r.files) == 0 || len(r.sessions) == 0 {
-		t.Fatalf("the section %q shows no route or no command", heading)
+	if len(r.sessions) == 0 {
+		t.Fatalf("the section %q shows no command", heading)
 	}
 	return r
 }
@@ -83,7 +86,7 @@ func host(url string) string { return strings.TrimPrefix(url, "http://") }
 
 // localTenant is a route's body with the suite's own issuer for each tenant of
 // the page, so that a case can sign any token.
-func localTenant(t *testing.T, body string) string {
+func localTenant(t *testing.T, body string) []byte {
 	t.Helper()
 	var route map[string]any
 	if err := json.Unmarshal([]byte(body), &route); err != nil {
@@ -98,14 +101,14 @@ func localTenant(t *testing.T, body string) string {
 				t.Fatalf("%v: %s", err, entry["value"])
 			}
 			tenant := p["domain"].(string)
-			entry["value"] = p.with(policy{"domain": nil, "issuer": issuerOf(tenant), "jwks": ownRSAKeys}).text()
+			entry["value"] = p.with(policy{"domain": nil, "issuer": issuerOf(tenant), "jwks": keysOf(tenant)}).text()
 		}
 	}
 	data, err := json.Marshal(route)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(data)
+	return data
 }
 
 // issuerOf is the suite's own issuer for a tenant of the page.
@@ -116,41 +119,62 @@ func issuerOf(tenant string) string {
 	return "https://" + tenant + "/"
 }
 
-// runs runs the commands of the section and compares all that they print.
+func keysOf(tenant string) map[string]any {
+	if strings.HasPrefix(tenant, "staging.") {
+		return keySet(publicJWK(rogueRSA, rsaKid))
+	}
+	return ownRSAKeys
+}
+
+// step is a command of a session, and what the page shows that it prints.
+type step struct{ command, shown string }
+
+// runs runs the commands of the section and compares all that they print. A
+// command for the runner's metrics is left out where the suite has none, and so is
+// go-runner, which the test of the documents runs.
 func (r recipe) runs(t *testing.T) {
 	t.Helper()
-	for i, session := range r.sessions {
-		var happens strings.Builder
-		for _, command := range typed(session) {
-			fmt.Fprintf(&happens, "$ %s\n%s", command, r.shell(t, command))
-			if file, puts := r.put(command); puts {
-				r.inForce(t, file)
+	for _, session := range r.sessions {
+		var shown, happens strings.Builder
+		for _, s := range steps(session) {
+			printed := s.shown
+			if !strings.HasPrefix(s.command, "go-runner ") && !strings.Contains(s.command, metricsOfPage) {
+				printed = r.shell(t, s.command)
+			}
+			fmt.Fprintf(&shown, "$ %s\n%s", s.command, s.shown)
+			fmt.Fprintf(&happens, "$ %s\n%s", s.command, printed)
+			if m := putRoute.FindStringSubmatch(s.command); m != nil {
+				r.inForce(t, m[2])
 			}
 		}
-		want, got := r.page.Replace(session), r.page.Replace(happens.String())
+		want, got := r.page.Replace(shown.String()), r.page.Replace(happens.String())
 		if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
-			t.Fatalf("session %d of the section (-document +what happens):\n%s", i+1, diff)
+			t.Fatalf("(-document +what happens):\n%s", diff)
 		}
 	}
 }
 
-// typed are the commands of a session, each with the lines that it continues on.
-func typed(session string) (commands []string) {
+// steps are those of a session. A command continues behind a backslash at the
+// end of its line.
+func steps(session string) (all []step) {
 	continues := false
 	for line := range strings.Lines(session) {
-		line = strings.TrimSuffix(line, "\n")
-		command, isCommand := strings.CutPrefix(line, "$ ")
+		command, begins := strings.CutPrefix(line, "$ ")
 		switch {
+		case begins:
+			all = append(all, step{command: command})
 		case continues:
-			commands[len(commands)-1] += "\n" + line
-		case isCommand:
-			commands = append(commands, command)
+			all[len(all)-1].command += line
 		default:
+			all[len(all)-1].shown += line
 			continue
 		}
-		continues = strings.HasSuffix(line, `\`)
+		continues = strings.HasSuffix(line, "\\\n")
 	}
-	return commands
+	for i := range all {
+		all[i].command = strings.TrimSuffix(all[i].command, "\n")
+	}
+	return all
 }
 
 func (r recipe) shell(t *testing.T, command string) string {
@@ -169,16 +193,8 @@ func (r recipe) shell(t *testing.T, command string) string {
 	return out.String()
 }
 
-var putRoute = regexp.MustCompile(`-X PUT \S+/routes/(\S+)[\s\S]*@(\S+\.json)`)
-
-// put is the file that a command puts as a route. The route ends with the test.
-func (r recipe) put(command string) (file string, puts bool) {
-	m := putRoute.FindStringSubmatch(command)
-	if m == nil {
-		return "", false
-	}
-	return m[2], true
-}
+// putRoute is a command that puts a route: its id and its body's file.
+var putRoute = regexp.MustCompile(`-X PUT \S+/routes/(\S+)[^@]*@(\S+\.json)`)
 
 // inForce waits until every worker has the route of a file.
 func (r recipe) inForce(t *testing.T, file string) {
@@ -187,7 +203,11 @@ func (r recipe) inForce(t *testing.T, file string) {
 		URI   string
 		Hosts []string
 	}
-	if err := json.Unmarshal([]byte(r.files[file]), &body); err != nil {
+	text, err := os.ReadFile(filepath.Join(r.dir, file))
+	if err == nil {
+		err = json.Unmarshal(text, &body)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	at := route{id: r.id, on: r.on}
@@ -219,15 +239,17 @@ func cook(t *testing.T, r recipe) recipe {
 		}
 		t.Skipf("not run: this test needs %s", program)
 	}
-	for _, session := range r.sessions {
-		for _, command := range typed(session) {
-			if m := putRoute.FindStringSubmatch(command); m != nil {
-				put := r.route
-				put.id = m[1]
-				t.Cleanup(func() { put.admin(t, http.MethodDelete, nil) })
-			}
-		}
+	ids := map[string]bool{}
+	for _, m := range putRoute.FindAllStringSubmatch(strings.Join(r.sessions, ""), -1) {
+		ids[m[1]] = true
 	}
+	t.Cleanup(func() {
+		for id := range ids {
+			put := r.route
+			put.id = id
+			put.admin(t, http.MethodDelete, nil)
+		}
+	})
 	run(t, "what the page shows happens", r.runs)
 	if t.Failed() {
 		t.FailNow()
@@ -237,7 +259,12 @@ func cook(t *testing.T, r recipe) recipe {
 
 // tokenOf is a token of a person with further claims.
 func tokenOf(person string, more map[string]any) string {
-	all := map[string]any{"sub": "auth0|" + person}
-	maps.Copy(all, more)
-	return claims(all)
+	return claims(overlaid(map[string]any{"sub": "auth0|" + person}, more))
+}
+
+// overlaid are claims with others on top.
+func overlaid(all, top map[string]any) map[string]any {
+	all = maps.Clone(all)
+	maps.Copy(all, top)
+	return all
 }
