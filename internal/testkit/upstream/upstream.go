@@ -35,6 +35,7 @@ type Upstream struct {
 	address  string
 	requests atomic.Int64
 	pages    Pages
+	sockets  sockets
 }
 
 // Pages write what a browser shows of a request, each for the paths that begin
@@ -42,8 +43,9 @@ type Upstream struct {
 type Pages map[string]func(w io.Writer, e Echo) error
 
 // Start listens on addr, such as "127.0.0.1:0". GET /healthz and GET
-// /control/counters answer for the server itself; all else is echoed. The
-// error says that addr is taken.
+// /control/counters answer for the server itself; all else is echoed: by a first
+// message where a WebSocket is asked for, by a first event where an event stream
+// is. The error says that addr is taken.
 func Start(addr string) (*Upstream, error) { return StartWithPages(addr, nil) }
 
 // StartWithPages is [Start] with a page in the place of the JSON for every GET
@@ -91,6 +93,7 @@ func (u *Upstream) Requests() int64 { return u.requests.Load() }
 // Close ends it, with every connection.
 func (u *Upstream) Close() error {
 	err := u.server.Close()
+	u.sockets.close()
 	<-u.served
 	return err
 }
@@ -111,6 +114,14 @@ func (u *Upstream) echo(w http.ResponseWriter, r *http.Request) {
 	e := Echo{
 		Kind: "upstream", Method: r.Method, Host: r.Host, Path: path, Query: query,
 		Headers: r.Header, Body: string(head), BodyLength: int64(len(head)) + rest,
+	}
+	switch {
+	case wantsWebSocket(r):
+		u.webSocket(w, r, e)
+		return
+	case wantsEvents(r):
+		events(w, r, e)
+		return
 	}
 	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
 		for prefix, write := range u.pages {

@@ -154,3 +154,53 @@ func TestABrowserGetsAPageWhereThereIsOne(t *testing.T) {
 		}
 	}
 }
+
+func TestAWebSocketSaysWhatItsHandshakeWasAndSendsTextsBack(t *testing.T) {
+	u := start(t)
+	conn, err := net.Dial("tcp", u.Node())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// The key and its answer are those of RFC 6455 section 1.3, the frame's mask that of 5.7.
+	_, _ = io.WriteString(conn, "GET /feed HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-User-Id: alice\r\n\r\n\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x88\x80\x37\xfa\x21\x3d")
+	in := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != 101 || resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+		t.Fatalf("%s %v", resp.Status, resp.Header)
+	}
+	rest, err := io.ReadAll(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello, after, _ := strings.Cut(string(rest), "\x81\x05")
+	var e upstream.Echo
+	if err := json.Unmarshal([]byte(hello[strings.IndexByte(hello, '{'):]), &e); err != nil || e.Path != "/feed" || e.Headers["X-User-Id"][0] != "alice" {
+		t.Errorf("%v: %q", err, hello)
+	}
+	if after != "Hello\x88\x00" {
+		t.Errorf("then came %q", after)
+	}
+}
+
+func TestEventsEndWhereTheyAreTold(t *testing.T) {
+	u := start(t)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.URL()+"/events?events=3", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.HasPrefix(string(text), `data: {"kind":"upstream"`) || !strings.HasSuffix(string(text), "\n\ndata: 2\n\ndata: 3\n\n") {
+		t.Errorf("%v: %q", err, text)
+	}
+}
