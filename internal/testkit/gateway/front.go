@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	serverName  = "APISIX/3.18.0"
-	drainAtMost = 1 << 20 // of a body nobody read, to keep a connection
+	serverName   = "APISIX/3.18.0"
+	proxyBuffers = 64 << 10
+	drainAtMost  = 1 << 20 // of a body nobody read, to keep a connection
 )
 
 // answer is what the client gets. A reader is streamed; a nil body with a
@@ -27,6 +28,9 @@ type answer struct {
 	body   []byte
 	stream io.ReadCloser
 	length int64 // of stream, -1 where it is not known
+	// buffered has nginx collect the stream before it sends a part of it.
+	buffered bool
+	tunnel   *upstreamConn // where the upstream switched protocols
 }
 
 // serveConn answers the requests of one client connection, one after another.
@@ -56,6 +60,10 @@ func (g *Gateway) serveConn(c *client) {
 		given := g.handle(req, c.of.nextWorker())
 		drained := req.drain()
 		req.close = req.close || !drained || g.quitting(c)
+		if given.tunnel != nil {
+			req.through(given, r, w, conn)
+			return
+		}
 		if req.write(w, given) != nil {
 			return
 		}
@@ -187,13 +195,13 @@ func (req *request) write(w *bufio.Writer, a answer) error {
 		_, _ = w.Write(a.body)
 	case chunked:
 		c := httputil.NewChunkedWriter(w)
-		if err := copyFlushing(c, w, a.stream); err != nil {
+		if err := copyFlushing(c, w, a); err != nil {
 			return err
 		}
 		_ = c.Close()
 		_, _ = w.WriteString("\r\n")
 	default:
-		if err := copyFlushing(w, w, a.stream); err != nil {
+		if err := copyFlushing(w, w, a); err != nil {
 			return err
 		}
 	}
@@ -225,11 +233,16 @@ func (req *request) head(w *bufio.Writer, a answer, chunked bool) {
 	_, _ = w.WriteString("\r\n")
 }
 
-// copyFlushing sends what the upstream says as it says it.
-func copyFlushing(to io.Writer, w *bufio.Writer, from io.Reader) error {
-	buf := make([]byte, 32<<10)
+// copyFlushing sends what the upstream says as it says it, or where nginx buffers
+// it, each time the buffers are full. Those of nginx are smaller.
+func copyFlushing(to io.Writer, w *bufio.Writer, a answer) error {
+	buf := make([]byte, proxyBuffers)
+	read := a.stream.Read
+	if a.buffered {
+		read = a.fill
+	}
 	for {
-		n, err := from.Read(buf)
+		n, err := read(buf)
 		if n > 0 {
 			if _, bad := to.Write(buf[:n]); bad != nil {
 				return bad
@@ -245,6 +258,17 @@ func copyFlushing(to io.Writer, w *bufio.Writer, from io.Reader) error {
 			return err
 		}
 	}
+}
+
+// fill reads until p is full or the stream ended. io.ReadFull would not tell an end
+// from a stream that was cut.
+func (a answer) fill(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var more int
+		more, err = a.stream.Read(p[n:])
+		n += more
+	}
+	return n, err
 }
 
 // nginxPage is nginx's own page; a status it has none for has an empty body.

@@ -36,11 +36,16 @@ type request struct {
 	argsSet      bool   // by a plugin: target is no longer what is sent
 	upstreamURI  string // path and query set by a plugin; empty: the client's own
 	upstreamHost string // the client's Host, until a plugin sets another
-	remote       netip.AddrPort
-	local        netip.AddrPort
-	close        bool // the connection ends with this request
-	response     headers
-	cors         *corsConf // set where cors ran
+	upstreamAddr string // where it was sent; empty: nowhere
+	// upgrade and connection are the client's own headers, on a route with
+	// enable_websocket.
+	upgrade, connection string
+	unbuffered          bool // by proxy-buffering: the answer is sent as it comes
+	remote              netip.AddrPort
+	local               netip.AddrPort
+	close               bool // the connection ends with this request
+	response            headers
+	cors                *corsConf // set where cors ran
 }
 
 // badRequest is an answer nginx gives itself, before any route.

@@ -14,6 +14,7 @@ const (
 	corsName     = "cors"
 	proxyRewrite = "proxy-rewrite"
 	limitCount   = "limit-count"
+	buffering    = "proxy-buffering"
 	postReq      = "ext-plugin-post-req"
 )
 
@@ -26,6 +27,7 @@ type kind struct {
 }
 
 var kinds = map[string]kind{
+	buffering:    {priority: 21991, read: readProxyBuffering},
 	preReq:       {priority: 12000, read: readExtPlugin},
 	corsName:     {priority: 4000, read: readCORS},
 	proxyRewrite: {priority: 1008, read: readProxyRewrite},
