@@ -57,14 +57,18 @@ func (g *Gateway) serveConn(c *client) {
 		req.remote, _ = netip.ParseAddrPort(conn.RemoteAddr().String())
 		req.local, _ = netip.ParseAddrPort(conn.LocalAddr().String())
 		req.frame(r, conn)
-		given := g.handle(req, c.of.nextWorker())
+		worker := c.of.nextWorker()
+		given := g.handle(req, worker)
 		drained := req.drain()
 		req.close = req.close || !drained || g.quitting(c)
 		if given.tunnel != nil {
 			req.through(given, r, w, conn)
+			req.logged(worker)
 			return
 		}
-		if req.write(w, given) != nil {
+		bad := req.write(w, given)
+		req.logged(worker)
+		if bad != nil {
 			return
 		}
 		if req.close {

@@ -50,6 +50,7 @@ type Gateway struct {
 	routes   routeTable
 	tokens   *sharedTokens
 	limits   limitCounts
+	cache    memoryCache
 	upstream upstreamPool
 	node     atomic.Uint32 // the upstream's node that is next
 	counters counters

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -45,7 +46,12 @@ type request struct {
 	local               netip.AddrPort
 	close               bool // the connection ends with this request
 	response            headers
-	cors                *corsConf // set where cors ran
+	// upstreamHeader is the upstream's own, before any plugin changed it.
+	upstreamHeader http.Header
+	cors           *corsConf           // set where cors ran
+	keep           func(given *answer) // set where proxy-cache found nothing
+	matched        *route
+	status         int // of the answer, once there is one
 }
 
 // badRequest is an answer nginx gives itself, before any route.

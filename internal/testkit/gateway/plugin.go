@@ -13,7 +13,9 @@ const (
 	preReq       = "ext-plugin-pre-req"
 	corsName     = "cors"
 	proxyRewrite = "proxy-rewrite"
+	proxyCache   = "proxy-cache"
 	limitCount   = "limit-count"
+	httpLogger   = "http-logger"
 	buffering    = "proxy-buffering"
 	postReq      = "ext-plugin-post-req"
 )
@@ -31,6 +33,8 @@ var kinds = map[string]kind{
 	preReq:       {priority: 12000, read: readExtPlugin},
 	corsName:     {priority: 4000, read: readCORS},
 	proxyRewrite: {priority: 1008, read: readProxyRewrite},
+	proxyCache:   {priority: 1085, access: true, read: readProxyCache},
+	httpLogger:   {priority: 410, access: true, read: readHTTPLogger},
 	limitCount:   {priority: 1002, access: true, read: readLimitCount},
 	postReq:      {priority: -3000, access: true, read: readExtPlugin},
 }
@@ -39,7 +43,8 @@ var kinds = map[string]kind{
 type plugin struct {
 	access   bool
 	priority int
-	run      func(w *worker, req *request) *answer // nil: go on
+	run      func(w *worker, req *request) *answer // answers nil to go on; nil itself in one that only logs
+	log      func(w *worker, req *request)         // of a request that was answered, whoever answered; or nil
 }
 
 // extPlugin is the block of ext-plugin-pre-req or -post-req. As in APISIX conf

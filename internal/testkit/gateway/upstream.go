@@ -29,6 +29,7 @@ func (g *Gateway) handle(req *request, w *worker) answer {
 	if r == nil {
 		return answer{status: 404, body: []byte(`{"error_msg":"404 Route Not Found"}` + "\n")}
 	}
+	req.matched = r
 	node := ""
 	if r.Upstream != nil && len(r.Upstream.nodes) > 0 {
 		node = r.Upstream.nodes[int(g.node.Add(1))%len(r.Upstream.nodes)]
@@ -38,11 +39,18 @@ func (g *Gateway) handle(req *request, w *worker) answer {
 	if req.cors != nil {
 		req.cors.filter(req)
 	}
+	if req.keep != nil {
+		req.keep(&given)
+	}
+	req.status = given.status
 	return given
 }
 
 func (g *Gateway) inChain(w *worker, r *route, req *request, node string) answer {
 	for _, p := range r.chain {
+		if p.run == nil {
+			continue
+		}
 		if stopped := p.run(w, req); stopped != nil {
 			return *stopped
 		}
@@ -55,6 +63,18 @@ func (g *Gateway) inChain(w *worker, r *route, req *request, node string) answer
 		req.connection, _ = req.variable("http_connection")
 	}
 	return g.proxy(r.Upstream, node, req)
+}
+
+// logged has every plugin of the route that logs do so, whoever answered.
+func (req *request) logged(w *worker) {
+	if req.matched == nil {
+		return
+	}
+	for _, p := range req.matched.chain {
+		if p.log != nil {
+			p.log(w, req)
+		}
+	}
 }
 
 // forwarded sets what APISIX 3.18 puts in place of the client's own claims
@@ -92,6 +112,7 @@ func (g *Gateway) proxy(u *upstream, node string, req *request) answer {
 		g.log.Print("upstream: switched protocols unasked")
 		return answer{status: 502}
 	}
+	req.upstreamHeader = response.Header
 	for name, values := range response.Header {
 		for _, value := range values {
 			if !hidden(strings.ToLower(name)) {

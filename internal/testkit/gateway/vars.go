@@ -89,6 +89,10 @@ func (req *request) evaluate(name string) (string, bool) {
 		return req.headers.get("Content-Type")
 	case "content_length":
 		return req.headers.get("Content-Length")
+	case "status":
+		return strconv.Itoa(req.status), req.status != 0
+	case "upstream_addr":
+		return req.upstreamAddr, req.upstreamAddr != ""
 	case "upstream_uri":
 		return req.upstreamURI, true
 	case "upstream_host":

@@ -36,16 +36,17 @@ type Upstream struct {
 	requests atomic.Int64
 	pages    Pages
 	sockets  sockets
+	logs     logs
 }
 
 // Pages write what a browser shows of a request, each for the paths that begin
 // with its own, which no other's does.
 type Pages map[string]func(w io.Writer, e Echo) error
 
-// Start listens on addr, such as "127.0.0.1:0". GET /healthz and GET
-// /control/counters answer for the server itself; all else is echoed: by a first
-// message where a WebSocket is asked for, by a first event where an event stream
-// is. The error says that addr is taken.
+// Start listens on addr, such as "127.0.0.1:0". GET /healthz, GET
+// /control/counters and the logs below /control/log/ are the server's own; all
+// else is echoed: by a first message where a WebSocket is asked for, by a first
+// event where an event stream is. The error says that addr is taken.
 func Start(addr string) (*Upstream, error) { return StartWithPages(addr, nil) }
 
 // StartWithPages is [Start] with a page in the place of the JSON for every GET
@@ -71,6 +72,10 @@ func StartWithPages(addr string, pages Pages) (*Upstream, error) {
 // answer is no http.ServeMux: that redirects //x and /../x, which are what the
 // upstream must show.
 func (u *Upstream) answer(w http.ResponseWriter, r *http.Request) {
+	if log, isLog := strings.CutPrefix(r.RequestURI, "/control/log/"); isLog {
+		u.logs.answer(w, r, log)
+		return
+	}
 	switch r.Method + " " + r.RequestURI {
 	case "GET /healthz":
 		writeJSON(w, map[string]string{"kind": "upstream", "url": u.URL()})

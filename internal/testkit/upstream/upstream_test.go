@@ -204,3 +204,31 @@ func TestEventsEndWhereTheyAreTold(t *testing.T) {
 		t.Errorf("%v: %q", err, text)
 	}
 }
+
+func TestLogsAreKeptByName(t *testing.T) {
+	u := start(t)
+	for _, tt := range []struct {
+		name, line string
+		want       int
+	}{{"a", `{"n":1}`, 204}, {"a", `{"n":2}`, 204}, {"b", `[]`, 204}, {"a", `{`, 400}, {"a", `"` + strings.Repeat("x", 16<<10) + `"`, 400}} {
+		resp, err := http.Post(u.URL()+"/control/log/"+tt.name, "application/json", strings.NewReader(tt.line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != tt.want {
+			t.Errorf("%s: %d, want %d", tt.line[:min(len(tt.line), 9)], resp.StatusCode, tt.want)
+		}
+	}
+	for name, want := range map[string]string{"a": `[{"n":1},{"n":2}]`, "b": `[[]]`, "c": `[]`} {
+		resp, err := http.Get(u.URL() + "/control/log/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || strings.TrimSpace(string(got)) != want {
+			t.Errorf("%s: %s, %v", name, got, err)
+		}
+	}
+}
