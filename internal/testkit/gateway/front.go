@@ -30,7 +30,8 @@ type answer struct {
 	length int64 // of stream, -1 where it is not known
 	// buffered has nginx collect the stream before it sends a part of it.
 	buffered bool
-	tunnel   *upstreamConn // where the upstream switched protocols
+	tunnel   *upstreamConn  // where the upstream switched protocols
+	upstream *http.Response // whose trailers follow the stream; or nil
 }
 
 // serveConn answers the requests of one client connection, one after another.
@@ -41,6 +42,10 @@ func (g *Gateway) serveConn(c *client) {
 	w := bufio.NewWriter(conn)
 	for {
 		if _, err := r.Peek(1); err != nil || !g.begin(c) {
+			return
+		}
+		if beginsHTTP2(r) {
+			g.serveHTTP2(c, r)
 			return
 		}
 		req, err := readHead(r)
@@ -174,11 +179,8 @@ func (req *request) drain() bool {
 	return err == nil && n < drainAtMost
 }
 
-// write sends the answer with the response headers plugins left.
-func (req *request) write(w *bufio.Writer, a answer) error {
-	if a.stream != nil {
-		defer func() { _ = a.stream.Close() }()
-	}
+// complete is the answer with what nginx adds where nobody said more.
+func (req *request) complete(a answer) answer {
 	if a.body == nil && a.stream == nil && a.status >= 300 {
 		a.body = nginxPage(a.status)
 		req.response.set("Content-Type", "text/html; charset=utf-8")
@@ -189,6 +191,15 @@ func (req *request) write(w *bufio.Writer, a answer) error {
 	if a.stream == nil {
 		a.length = int64(len(a.body))
 	}
+	return a
+}
+
+// write sends the answer with the response headers plugins left.
+func (req *request) write(w *bufio.Writer, a answer) error {
+	if a.stream != nil {
+		defer func() { _ = a.stream.Close() }()
+	}
+	a = req.complete(a)
 	bodyless := req.method == http.MethodHead || a.status == 204 || a.status == 304
 	chunked := a.length < 0 && req.proto == "HTTP/1.1" && !bodyless
 	req.close = req.close || a.length < 0 && !chunked && !bodyless
@@ -199,13 +210,13 @@ func (req *request) write(w *bufio.Writer, a answer) error {
 		_, _ = w.Write(a.body)
 	case chunked:
 		c := httputil.NewChunkedWriter(w)
-		if err := copyFlushing(c, w, a); err != nil {
+		if err := a.send(c, w.Flush); err != nil {
 			return err
 		}
 		_ = c.Close()
 		_, _ = w.WriteString("\r\n")
 	default:
-		if err := copyFlushing(w, w, a); err != nil {
+		if err := a.send(w, w.Flush); err != nil {
 			return err
 		}
 	}
@@ -237,9 +248,9 @@ func (req *request) head(w *bufio.Writer, a answer, chunked bool) {
 	_, _ = w.WriteString("\r\n")
 }
 
-// copyFlushing sends what the upstream says as it says it, or where nginx buffers
-// it, each time the buffers are full. Those of nginx are smaller.
-func copyFlushing(to io.Writer, w *bufio.Writer, a answer) error {
+// send sends what the upstream says as it says it, or where nginx buffers it, each
+// time the buffers are full. Those of nginx are smaller.
+func (a answer) send(to io.Writer, flush func() error) error {
 	buf := make([]byte, proxyBuffers)
 	read := a.stream.Read
 	if a.buffered {
@@ -251,7 +262,7 @@ func copyFlushing(to io.Writer, w *bufio.Writer, a answer) error {
 			if _, bad := to.Write(buf[:n]); bad != nil {
 				return bad
 			}
-			if bad := w.Flush(); bad != nil {
+			if bad := flush(); bad != nil {
 				return bad
 			}
 		}

@@ -52,6 +52,7 @@ type Gateway struct {
 	limits   limitCounts
 	cache    memoryCache
 	upstream upstreamPool
+	grpc     *http.Transport
 	node     atomic.Uint32 // the upstream's node that is next
 	counters counters
 	serving  sync.WaitGroup
@@ -75,6 +76,7 @@ func Start(options Options) (*Gateway, error) {
 	g := &Gateway{
 		options: options,
 		tokens:  newSharedTokens(),
+		grpc:    newGRPCTransport(),
 		clients: map[*client]struct{}{},
 	}
 	if g.options.Workers <= 0 {
@@ -206,6 +208,7 @@ func (g *Gateway) Close() error {
 	}
 	g.upstream.close()
 	g.serving.Wait()
+	g.grpc.CloseIdleConnections()
 	if g.tempDir != "" {
 		_ = os.RemoveAll(g.tempDir)
 	}

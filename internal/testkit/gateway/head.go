@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -21,12 +22,13 @@ const (
 // request is one client request on its way through a route's plugins.
 type request struct {
 	method, proto string
-	target        string // the client's own bytes, $real_request_uri
-	rawPath       string // target up to the query
-	path          string // decoded and normalised
-	query         string // set by plugins too
-	requestURI    string // $request_uri: path and query as they were at first
-	host          string // $host
+	ctx           context.Context // of a request over HTTP/2; else nil
+	target        string          // the client's own bytes, $real_request_uri
+	rawPath       string          // target up to the query
+	path          string          // decoded and normalised
+	query         string          // set by plugins too
+	requestURI    string          // $request_uri: path and query as they were at first
+	host          string          // $host
 
 	headers      headers
 	vars         map[string]string // what ctx.var remembers

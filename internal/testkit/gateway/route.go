@@ -78,7 +78,7 @@ func (u *upstream) check() error {
 	if u.Scheme == "" {
 		u.Scheme = "http"
 	}
-	if u.Scheme != "http" && u.Scheme != "https" {
+	if u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "grpc" {
 		return fmt.Errorf("the double does not speak upstream scheme %q", u.Scheme)
 	}
 	return nil

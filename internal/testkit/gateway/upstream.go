@@ -96,6 +96,9 @@ func (req *request) forwarded() {
 
 // proxy sends the request on; nginx buffers its body first.
 func (g *Gateway) proxy(u *upstream, node string, req *request) answer {
+	if u.Scheme == "grpc" {
+		return g.proxyGRPC(u, node, req)
+	}
 	body, err := req.readBody()
 	if err != nil {
 		return answer{status: 400}
@@ -112,20 +115,24 @@ func (g *Gateway) proxy(u *upstream, node string, req *request) answer {
 		g.log.Print("upstream: switched protocols unasked")
 		return answer{status: 502}
 	}
-	req.upstreamHeader = response.Header
-	for name, values := range response.Header {
-		for _, value := range values {
-			if !hidden(strings.ToLower(name)) {
-				req.response.add(name, value)
-			}
-		}
-	}
+	req.takeHeaders(response.Header)
 	given := answer{status: response.StatusCode, stream: response.Body, length: response.ContentLength, buffered: req.buffers(response.Header)}
 	if switched {
 		req.response.set("Upgrade", response.Header.Get("Upgrade"))
 		given.tunnel = conn
 	}
 	return given
+}
+
+func (req *request) takeHeaders(h http.Header) {
+	req.upstreamHeader = h
+	for name, values := range h {
+		for _, value := range values {
+			if !hidden(strings.ToLower(name)) {
+				req.response.add(name, value)
+			}
+		}
+	}
 }
 
 // hidden are the upstream's headers that a client does not get.

@@ -46,7 +46,8 @@ type Pages map[string]func(w io.Writer, e Echo) error
 // Start listens on addr, such as "127.0.0.1:0". GET /healthz, GET
 // /control/counters and the logs below /control/log/ are the server's own; all
 // else is echoed: by a first message where a WebSocket is asked for, by a first
-// event where an event stream is. The error says that addr is taken.
+// event where an event stream is. To gRPC it is the standard health service. The
+// error says that addr is taken.
 func Start(addr string) (*Upstream, error) { return StartWithPages(addr, nil) }
 
 // StartWithPages is [Start] with a page in the place of the JSON for every GET
@@ -58,8 +59,12 @@ func StartWithPages(addr string, pages Pages) (*Upstream, error) {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
 	u := &Upstream{address: l.Addr().String(), served: make(chan struct{}), pages: pages}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // for gRPC
 	u.server = http.Server{
-		Handler: http.HandlerFunc(u.answer), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20,
+		Protocols: &protocols,
+		Handler:   http.HandlerFunc(u.answer), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is echoed too
 	}
 	go func() {
@@ -72,6 +77,10 @@ func StartWithPages(addr string, pages Pages) (*Upstream, error) {
 // answer is no http.ServeMux: that redirects //x and /../x, which are what the
 // upstream must show.
 func (u *Upstream) answer(w http.ResponseWriter, r *http.Request) {
+	if isGRPC(r) {
+		u.grpc(w, r)
+		return
+	}
 	if log, isLog := strings.CutPrefix(r.RequestURI, "/control/log/"); isLog {
 		u.logs.answer(w, r, log)
 		return

@@ -10,6 +10,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/upstream"
 )
@@ -230,5 +236,28 @@ func TestLogsAreKeptByName(t *testing.T) {
 		if err != nil || strings.TrimSpace(string(got)) != want {
 			t.Errorf("%s: %s, %v", name, got, err)
 		}
+	}
+}
+
+func TestTheHealthServiceSaysWhoAsked(t *testing.T) {
+	u := start(t)
+	conn, err := grpc.NewClient(u.Node(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client := grpc_health_v1.NewHealthClient(conn)
+	var header metadata.MD
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "x-user-id", "alice")
+	served, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{}, grpc.Header(&header))
+	if err != nil || served.Status != grpc_health_v1.HealthCheckResponse_SERVING {
+		t.Fatalf("%v %v", served, err)
+	}
+	var e upstream.Echo
+	if err := json.Unmarshal([]byte(header.Get("echo-bin")[0]), &e); err != nil || e.Headers["X-User-Id"][0] != "alice" || e.Path != "/grpc.health.v1.Health/Check" {
+		t.Errorf("%v %+v", err, e)
+	}
+	if _, err := client.List(ctx, &grpc_health_v1.HealthListRequest{}); status.Code(err) != codes.Unimplemented {
+		t.Errorf("List: %v", err)
 	}
 }
