@@ -57,6 +57,7 @@ func newRecipe(t *testing.T, on *stack, heading string, tokens map[string]string
 		"/orders", r.prefix + "/orders", "/routes/", "/routes/" + r.id + "-",
 		"127.0.0.1:9180", host(on.admin), "127.0.0.1:9080", host(on.gateway),
 		"127.0.0.1:8080", on.upstream.node, "127.0.0.1:9200/apisix", on.upstream.node + "/control/log/" + r.id,
+		"grpc.example.com", r.id + ".example",
 	}
 	if on.metrics != "" {
 		names = append(names, metricsOfPage, on.metrics)
