@@ -55,17 +55,26 @@ func TestARouteThatIsPutAgainKeepsItsCountAndAnotherLimitStartsAnew(t *testing.T
 }
 
 // ctx.var forgets http_x-user-id where X-User-Id is set, and no http_x_user_id.
-func TestAVariableThatWasReadBeforeAHeaderIsSetKeepsItsValue(t *testing.T) {
+func TestAVariableThatARouteReadKeepsItsValueWhenTheHeaderIsSet(t *testing.T) {
 	b := newBed(t, 1)
-	b.runner.answer = func(r a6.Request, ask func(a6.Question) []byte) (a6.Answer, bool) {
-		ask(a6.Question{Var: "http_x_user_id"})
-		return rewrite(a6.Entry{Name: "X-User-Id", Value: "alice", HasValue: true})(r, ask)
-	}
+	b.runner.answer = rewrite(a6.Entry{Name: "X-User-Id", Value: "alice", HasValue: true})
 	b.put(t, "1", byUser+`}`)
-	for _, user := range []string{"a", "b", "c"} {
+	for _, want := range []int{200, 200, 429} {
+		if resp, _ := send(t, b.Gateway, "GET /", "X-User-Id: a"); resp.StatusCode != want {
+			t.Errorf("%d, want %d", resp.StatusCode, want)
+		}
+	}
+	other := `{"uri":"/*","vars":[["http_x_user_id","==","nobody"]],"upstream":{"type":"roundrobin","nodes":{"127.0.0.1:1":1}}}`
+	if status, text := admin(t, b.Gateway, "PUT", "/apisix/admin/routes/2", "k", other); status/100 != 2 {
+		t.Fatalf("PUT: %d %s", status, text)
+	}
+	for _, user := range []string{"b", "c", "d", "e"} {
 		if resp, _ := send(t, b.Gateway, "GET /", "X-User-Id: "+user); resp.StatusCode != 200 {
 			t.Errorf("%s: %d: counted by the value that was set", user, resp.StatusCode)
 		}
+	}
+	if status, _ := admin(t, b.Gateway, "PUT", "/apisix/admin/routes/2", "k", `{"uri":"/x","vars":[["uri","~~","x"]]}`); status != 400 {
+		t.Errorf("vars by a pattern: %d", status)
 	}
 }
 

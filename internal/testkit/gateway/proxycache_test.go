@@ -90,6 +90,23 @@ func TestTheCacheIsFoundByItsKey(t *testing.T) {
 	}
 }
 
+func TestRoutesShareTheCache(t *testing.T) {
+	for key, want := range map[string]string{`"$uri"`: "HIT", `"$host","$uri"`: "MISS"} {
+		b := newBed(t, 1)
+		for id, host := range map[string]string{"1": "a.example", "2": "b.example"} {
+			body := fmt.Sprintf(`{"uri":"/*","host":%q,"plugins":{%s},"upstream":{"type":"roundrobin","nodes":{%q:1}}}`, host, cached(key), b.node)
+			if status, text := admin(t, b.Gateway, "PUT", "/apisix/admin/routes/"+id, "k", body); status/100 != 2 {
+				t.Fatalf("PUT: %d %s", status, text)
+			}
+		}
+		send(t, b.Gateway, "GET http://a.example/x")
+		resp, _ := send(t, b.Gateway, "GET http://b.example/x")
+		if got := resp.Header.Get("Apisix-Cache-Status"); got != want {
+			t.Errorf("by %s: %s, want %s", key, got, want)
+		}
+	}
+}
+
 func TestOtherMethodsAndStatusesAreNotKept(t *testing.T) {
 	b := newBed(t, 1)
 	b.runner.answer = asUser
