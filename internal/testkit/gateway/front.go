@@ -248,8 +248,9 @@ func (req *request) head(w *bufio.Writer, a answer, chunked bool) {
 	_, _ = w.WriteString("\r\n")
 }
 
-// send sends what the upstream says as it says it, or where nginx buffers it, each
-// time the buffers are full. Those of nginx are smaller.
+// send sends what the upstream says as it says it, or where nginx may buffer it,
+// each time the buffers are full. nginx has smaller ones, and passes chunks of an
+// upstream of HTTP/1.1 on: nobody should count on that.
 func (a answer) send(to io.Writer, flush func() error) error {
 	buf := make([]byte, proxyBuffers)
 	read := a.stream.Read

@@ -88,6 +88,9 @@ func (req *request) writeHTTP2(w http.ResponseWriter, a answer) {
 		}
 	}
 	w.Header().Set("Server", serverName)
+	if _, sized := req.headers.get("Content-Length"); sized {
+		req.drain() // curl takes a reset of what it still sends for a failure
+	}
 	if a.stream == nil {
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 		w.WriteHeader(a.status)

@@ -46,6 +46,7 @@ func TestHTTP2IsJudgedAsHTTP1Is(t *testing.T) {
 		{"a user", http.Header{"X-Token": {"alice"}, "X-User-Id": {"a", "b"}, "X_user_id": {"c"}}, "", 200, []string{"GET /a%2fb?c=d", "X-User-Id: alice"}},
 		{"a body", http.Header{"X-Token": {"alice"}}, "text", 200, []string{"POST /a%2fb?c=d", "text"}},
 		{"nobody", nil, "", 401, []string{"no"}},
+		{"nobody with a body", nil, strings.Repeat("x", 100<<10), 401, []string{"no"}},
 		{"two tokens", http.Header{"Authorization": {"a", "b"}}, "", 400, []string{"400 Bad Request"}},
 		{"a header that nginx drops", http.Header{"X.Token": {"alice"}}, "", 401, []string{"no"}},
 	} {
