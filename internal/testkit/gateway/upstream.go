@@ -27,7 +27,8 @@ func (g *Gateway) handle(req *request, w *worker) answer {
 	req.forwarded()
 	r := g.routes.match(req)
 	if r == nil {
-		return answer{status: 404, body: []byte(`{"error_msg":"404 Route Not Found"}` + "\n")}
+		req.status = 404
+		return answer{status: req.status, body: []byte(`{"error_msg":"404 Route Not Found"}` + "\n")}
 	}
 	req.matched = r
 	node := ""
@@ -65,8 +66,12 @@ func (g *Gateway) inChain(w *worker, r *route, req *request, node string) answer
 	return g.proxy(r.Upstream, node, req)
 }
 
-// logged has every plugin of the route that logs do so, whoever answered.
+// logged has the access log, and every plugin of the route that logs, write of a
+// request, whoever answered it.
 func (req *request) logged(w *worker) {
+	if w.gateway.access != nil {
+		w.gateway.access.Print(req.accessLine(w.gateway.options.AccessLogFormat))
+	}
 	if req.matched == nil {
 		return
 	}

@@ -1,6 +1,7 @@
 // Package upstream is an echo server for tests: it answers every request with
 // what it received, repeated headers kept apart, as JSON or, where it was told
-// how, as a page for a browser. It must not know the gateway.
+// how, as a page for a browser, by WebSocket, in events or over gRPC. It must not
+// know the gateway.
 package upstream
 
 import (
