@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	serverName  = "APISIX/3.18.0"
-	drainAtMost = 1 << 20 // of a body nobody read, to keep a connection
+	serverName   = "APISIX/3.18.0"
+	proxyBuffers = 64 << 10
+	drainAtMost  = 1 << 20 // of a body nobody read, to keep a connection
 )
 
 // answer is what the client gets. A reader is streamed; a nil body with a
@@ -27,6 +28,10 @@ type answer struct {
 	body   []byte
 	stream io.ReadCloser
 	length int64 // of stream, -1 where it is not known
+	// buffered has nginx collect the stream before it sends a part of it.
+	buffered bool
+	tunnel   *upstreamConn  // where the upstream switched protocols
+	upstream *http.Response // whose trailers follow the stream; or nil
 }
 
 // serveConn answers the requests of one client connection, one after another.
@@ -37,6 +42,10 @@ func (g *Gateway) serveConn(c *client) {
 	w := bufio.NewWriter(conn)
 	for {
 		if _, err := r.Peek(1); err != nil || !g.begin(c) {
+			return
+		}
+		if beginsHTTP2(r) {
+			g.serveHTTP2(c, r)
 			return
 		}
 		req, err := readHead(r)
@@ -53,10 +62,18 @@ func (g *Gateway) serveConn(c *client) {
 		req.remote, _ = netip.ParseAddrPort(conn.RemoteAddr().String())
 		req.local, _ = netip.ParseAddrPort(conn.LocalAddr().String())
 		req.frame(r, conn)
-		given := g.handle(req, c.of.nextWorker())
+		worker := c.of.nextWorker()
+		given := g.handle(req, worker)
 		drained := req.drain()
 		req.close = req.close || !drained || g.quitting(c)
-		if req.write(w, given) != nil {
+		if given.tunnel != nil {
+			req.through(given, r, w, conn)
+			req.logged(worker)
+			return
+		}
+		bad := req.write(w, given)
+		req.logged(worker)
+		if bad != nil {
 			return
 		}
 		if req.close {
@@ -162,11 +179,8 @@ func (req *request) drain() bool {
 	return err == nil && n < drainAtMost
 }
 
-// write sends the answer with the response headers plugins left.
-func (req *request) write(w *bufio.Writer, a answer) error {
-	if a.stream != nil {
-		defer func() { _ = a.stream.Close() }()
-	}
+// complete is the answer with what nginx adds where nobody said more.
+func (req *request) complete(a answer) answer {
 	if a.body == nil && a.stream == nil && a.status >= 300 {
 		a.body = nginxPage(a.status)
 		req.response.set("Content-Type", "text/html; charset=utf-8")
@@ -177,6 +191,15 @@ func (req *request) write(w *bufio.Writer, a answer) error {
 	if a.stream == nil {
 		a.length = int64(len(a.body))
 	}
+	return a
+}
+
+// write sends the answer with the response headers plugins left.
+func (req *request) write(w *bufio.Writer, a answer) error {
+	if a.stream != nil {
+		defer func() { _ = a.stream.Close() }()
+	}
+	a = req.complete(a)
 	bodyless := req.method == http.MethodHead || a.status == 204 || a.status == 304
 	chunked := a.length < 0 && req.proto == "HTTP/1.1" && !bodyless
 	req.close = req.close || a.length < 0 && !chunked && !bodyless
@@ -187,13 +210,13 @@ func (req *request) write(w *bufio.Writer, a answer) error {
 		_, _ = w.Write(a.body)
 	case chunked:
 		c := httputil.NewChunkedWriter(w)
-		if err := copyFlushing(c, w, a.stream); err != nil {
+		if err := a.send(c, w.Flush); err != nil {
 			return err
 		}
 		_ = c.Close()
 		_, _ = w.WriteString("\r\n")
 	default:
-		if err := copyFlushing(w, w, a.stream); err != nil {
+		if err := a.send(w, w.Flush); err != nil {
 			return err
 		}
 	}
@@ -225,16 +248,22 @@ func (req *request) head(w *bufio.Writer, a answer, chunked bool) {
 	_, _ = w.WriteString("\r\n")
 }
 
-// copyFlushing sends what the upstream says as it says it.
-func copyFlushing(to io.Writer, w *bufio.Writer, from io.Reader) error {
-	buf := make([]byte, 32<<10)
+// send sends what the upstream says as it says it, or where nginx may buffer it,
+// each time the buffers are full. nginx has smaller ones, and passes chunks of an
+// upstream of HTTP/1.1 on: nobody should count on that.
+func (a answer) send(to io.Writer, flush func() error) error {
+	buf := make([]byte, proxyBuffers)
+	read := a.stream.Read
+	if a.buffered {
+		read = a.fill
+	}
 	for {
-		n, err := from.Read(buf)
+		n, err := read(buf)
 		if n > 0 {
 			if _, bad := to.Write(buf[:n]); bad != nil {
 				return bad
 			}
-			if bad := w.Flush(); bad != nil {
+			if bad := flush(); bad != nil {
 				return bad
 			}
 		}
@@ -245,6 +274,17 @@ func copyFlushing(to io.Writer, w *bufio.Writer, from io.Reader) error {
 			return err
 		}
 	}
+}
+
+// fill reads until p is full or the stream ended. io.ReadFull would not tell an end
+// from a stream that was cut.
+func (a answer) fill(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var more int
+		more, err = a.stream.Read(p[n:])
+		n += more
+	}
+	return n, err
 }
 
 // nginxPage is nginx's own page; a status it has none for has an empty body.

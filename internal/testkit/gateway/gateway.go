@@ -36,6 +36,10 @@ type Options struct {
 	// old ones' end. nginx sleeps 100 ms, and so does the default.
 	Overlap func()
 	Log     io.Writer // the double's log and Cmd's output; discarded by default
+	// AccessLog is where each answered request has a line of AccessLogFormat,
+	// APISIX's nginx_config.http.access_log_format; nowhere by default.
+	AccessLog       io.Writer
+	AccessLogFormat string
 }
 
 // Gateway is a running double.
@@ -47,9 +51,13 @@ type Gateway struct {
 	adminSrv *http.Server
 	admin    net.Listener
 	log      *log.Logger
+	access   *log.Logger // or nil
 	routes   routeTable
 	tokens   *sharedTokens
+	limits   limitCounts
+	cache    memoryCache
 	upstream upstreamPool
+	grpc     *http.Transport
 	node     atomic.Uint32 // the upstream's node that is next
 	counters counters
 	serving  sync.WaitGroup
@@ -73,6 +81,7 @@ func Start(options Options) (*Gateway, error) {
 	g := &Gateway{
 		options: options,
 		tokens:  newSharedTokens(),
+		grpc:    newGRPCTransport(),
 		clients: map[*client]struct{}{},
 	}
 	if g.options.Workers <= 0 {
@@ -92,6 +101,9 @@ func Start(options Options) (*Gateway, error) {
 	}
 	g.log = log.New(g.options.Log, "gateway: ", 0)
 	g.routes.log = g.log
+	if g.options.AccessLog != nil {
+		g.access = log.New(g.options.AccessLog, "", 0)
+	}
 	if err := g.start(); err != nil {
 		_ = g.Close()
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -100,6 +112,9 @@ func Start(options Options) (*Gateway, error) {
 }
 
 func (g *Gateway) start() (err error) {
+	if err := checkAccessLog(g.options.AccessLogFormat); err != nil {
+		return err
+	}
 	if g.socket, err = g.socketPath(); err != nil {
 		return err
 	}
@@ -204,6 +219,7 @@ func (g *Gateway) Close() error {
 	}
 	g.upstream.close()
 	g.serving.Wait()
+	g.grpc.CloseIdleConnections()
 	if g.tempDir != "" {
 		_ = os.RemoveAll(g.tempDir)
 	}

@@ -3,8 +3,10 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -20,26 +22,38 @@ const (
 // request is one client request on its way through a route's plugins.
 type request struct {
 	method, proto string
-	target        string // the client's own bytes, $real_request_uri
-	rawPath       string // target up to the query
-	path          string // decoded and normalised
-	query         string // set by plugins too
-	requestURI    string // $request_uri: path and query as they were at first
-	host          string // $host
+	ctx           context.Context // of a request over HTTP/2; else nil
+	target        string          // the client's own bytes, $real_request_uri
+	rawPath       string          // target up to the query
+	path          string          // decoded and normalised
+	query         string          // set by plugins too
+	requestURI    string          // $request_uri: path and query as they were at first
+	host          string          // $host
 
 	headers      headers
-	shown        shownHeaders // nil until a plugin asked for the headers
-	body         io.Reader    // nil where the client sends none
-	buffered     []byte       // the body once it was read
+	vars         map[string]string // what ctx.var remembers
+	shown        shownHeaders      // nil until a plugin asked for the headers
+	body         io.Reader         // nil where the client sends none
+	buffered     []byte            // the body once it was read
 	bodyRead     bool
 	argsSet      bool   // by a plugin: target is no longer what is sent
 	upstreamURI  string // path and query set by a plugin; empty: the client's own
 	upstreamHost string // the client's Host, until a plugin sets another
-	remote       netip.AddrPort
-	local        netip.AddrPort
-	close        bool // the connection ends with this request
-	response     headers
-	cors         *corsConf // set where cors ran
+	upstreamAddr string // where it was sent; empty: nowhere
+	// upgrade and connection are the client's own headers, on a route with
+	// enable_websocket.
+	upgrade, connection string
+	unbuffered          bool // by proxy-buffering: the answer is sent as it comes
+	remote              netip.AddrPort
+	local               netip.AddrPort
+	close               bool // the connection ends with this request
+	response            headers
+	// upstreamHeader is the upstream's own, before any plugin changed it.
+	upstreamHeader http.Header
+	cors           *corsConf           // set where cors ran
+	keep           func(given *answer) // set where proxy-cache found nothing
+	matched        *route
+	status         int // of the answer, once there is one
 }
 
 // badRequest is an answer nginx gives itself, before any route.

@@ -74,10 +74,13 @@ func (req *request) showHeaders() []a6.Entry {
 }
 
 // setHeader is APISIX's core.request.set_header: an empty value removes the
-// header, and is shown to later plugins all the same.
+// header, and is shown to later plugins all the same. Of the variables it
+// forgets the one of that very name, so that a header with a "-" keeps the value
+// under which a variable showed it before.
 func (req *request) setHeader(entry a6.Entry) {
 	req.headers.set(entry.Name, escapeValue(entry.Value))
 	name := strings.ToLower(entry.Name)
+	delete(req.vars, "http_"+name)
 	switch {
 	case req.shown == nil:
 	case entry.HasValue:

@@ -1,30 +1,50 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"slices"
 	"sort"
-	"strings"
 )
 
-// The plugins the double knows, with APISIX's priorities.
+// The plugins the double knows.
 const (
 	preReq       = "ext-plugin-pre-req"
 	corsName     = "cors"
 	proxyRewrite = "proxy-rewrite"
+	proxyCache   = "proxy-cache"
+	limitCount   = "limit-count"
+	httpLogger   = "http-logger"
+	buffering    = "proxy-buffering"
 	postReq      = "ext-plugin-post-req"
 )
 
-var priorities = map[string]int{preReq: 12000, corsName: 4000, proxyRewrite: 1008, postReq: -3000}
+// kind is what all blocks of one plugin share. APISIX runs every plugin's
+// rewrite phase before any plugin's access phase.
+type kind struct {
+	priority int
+	access   bool // it runs in the access phase
+	read     func(raw json.RawMessage, key string) (plugin, error)
+}
+
+var kinds = map[string]kind{
+	buffering:    {priority: 21991, read: readProxyBuffering},
+	preReq:       {priority: 12000, read: readExtPlugin},
+	corsName:     {priority: 4000, read: readCORS},
+	proxyRewrite: {priority: 1008, read: readProxyRewrite},
+	proxyCache:   {priority: 1085, access: true, read: readProxyCache},
+	httpLogger:   {priority: 410, access: true, read: readHTTPLogger},
+	limitCount:   {priority: 1002, access: true, read: readLimitCount},
+	postReq:      {priority: -3000, access: true, read: readExtPlugin},
+}
 
 // plugin is one block of a route, ready to run.
 type plugin struct {
-	name     string
+	access   bool
 	priority int
-	run      func(w *worker, req *request) *answer // nil: go on
+	run      func(w *worker, req *request) *answer // answers nil to go on; nil itself in one that only logs
+	log      func(w *worker, req *request)         // of a request that was answered, whoever answered; or nil
 }
 
 // extPlugin is the block of ext-plugin-pre-req or -post-req. As in APISIX conf
@@ -37,7 +57,9 @@ type extPlugin struct {
 	AllowDegradation bool `json:"allow_degradation"`
 }
 
-func (e *extPlugin) check(block map[string]json.RawMessage) error {
+func (e *extPlugin) check(raw json.RawMessage) error {
+	var block map[string]json.RawMessage
+	_ = json.Unmarshal(raw, &block) // it was read before
 	if _, there := block["conf"]; there && len(e.Conf) == 0 {
 		return errors.New(`property "conf" validation failed: expect array to have at least 1 items`)
 	}
@@ -55,118 +77,58 @@ func (e *extPlugin) check(block map[string]json.RawMessage) error {
 	return nil
 }
 
-type corsConf struct {
-	AllowOrigins    string `json:"allow_origins"`
-	AllowMethods    string `json:"allow_methods"`
-	AllowHeaders    string `json:"allow_headers"`
-	ExposeHeaders   string `json:"expose_headers"`
-	MaxAge          int    `json:"max_age"`
-	AllowCredential bool   `json:"allow_credential"`
-}
-
-func (c *corsConf) run(_ *worker, req *request) *answer {
-	req.cors = c
-	if req.method == http.MethodOptions {
-		return &answer{status: 200}
-	}
-	return nil
-}
-
-// filter adds cors's response headers, where cors ran.
-func (c *corsConf) filter(req *request) {
-	origin, _ := req.headers.get("Origin")
-	allowed := c.AllowOrigins
-	switch {
-	case allowed == "**" && origin != "":
-		allowed = origin
-	case allowed == "**":
-		allowed = "*"
-	case strings.Contains(allowed, ","):
-		if !slices.Contains(strings.Split(allowed, ","), origin) {
-			allowed = ""
-		} else {
-			allowed = origin
-		}
-	}
-	if c.AllowOrigins != "*" {
-		req.response.add("Vary", "Origin")
-	}
-	if allowed == "" {
-		return
-	}
-	methods, names := c.AllowMethods, c.AllowHeaders
-	if methods == "**" {
-		methods = "GET,POST,PUT,DELETE,PATCH,HEAD,OPTIONS,CONNECT,TRACE"
-	}
-	if names == "**" {
-		names, _ = req.headers.get("Access-Control-Request-Headers")
-	}
-	req.response.set("Access-Control-Allow-Origin", allowed)
-	req.response.set("Access-Control-Allow-Methods", methods)
-	req.response.set("Access-Control-Max-Age", fmt.Sprint(c.MaxAge))
-	req.response.set("Access-Control-Expose-Headers", c.ExposeHeaders)
-	req.response.set("Access-Control-Allow-Headers", names)
-	if c.AllowCredential {
-		req.response.set("Access-Control-Allow-Credentials", "true")
-	}
-}
-
 // compilePlugins checks every block and puts them in the order they run:
 // rewrite phase before access phase, higher priority first.
 func (r *route) compilePlugins(id string, version int) error {
 	for name, raw := range r.Plugins {
-		priority, known := priorities[name]
+		of, known := kinds[name]
 		if !known {
 			return fmt.Errorf("unknown plugin [%s]", name)
 		}
-		p, err := compilePlugin(name, raw, fmt.Sprintf("route#%s#%s#%d", id, name, version))
+		p, err := of.compile(raw, fmt.Sprintf("route#%s#%s#%d", id, name, version))
 		if err != nil {
 			return fmt.Errorf("failed to check the configuration of plugin %s err: %w", name, err)
-		}
-		if p.priority == 0 {
-			p.priority = priority
 		}
 		r.chain = append(r.chain, p)
 	}
 	sort.Slice(r.chain, func(i, j int) bool {
 		a, b := r.chain[i], r.chain[j]
-		if late := a.name == postReq; late != (b.name == postReq) {
-			return !late
+		if a.access != b.access {
+			return b.access
 		}
 		return a.priority > b.priority
 	})
 	return nil
 }
 
-func compilePlugin(name string, raw json.RawMessage, key string) (plugin, error) {
+func (k kind) compile(raw json.RawMessage, key string) (plugin, error) {
 	block := map[string]json.RawMessage{}
 	if err := json.Unmarshal(raw, &block); err != nil {
 		return plugin{}, errors.New("wrong type: expected object")
 	}
-	p := plugin{name: name}
 	var meta struct {
 		Priority int `json:"priority"`
 	}
 	if err := decodeBlock(block["_meta"], &meta); err != nil {
 		return plugin{}, errors.New(`property "_meta" validation failed`)
 	}
-	p.priority = meta.Priority
-	switch name {
-	case corsName:
-		conf := &corsConf{AllowOrigins: "*", AllowMethods: "*", AllowHeaders: "*", MaxAge: 5}
-		p.run = conf.run
-		return p, decodeBlock(raw, conf)
-	case proxyRewrite:
-		conf := &rewriteConf{}
-		p.run = conf.run
-		return p, conf.read(raw)
-	}
+	p, err := k.read(raw, key)
+	p.access, p.priority = k.access, cmp.Or(meta.Priority, k.priority)
+	return p, err
+}
+
+func readExtPlugin(raw json.RawMessage, key string) (plugin, error) {
 	conf := &extPlugin{}
 	if err := decodeBlock(raw, conf); err != nil {
 		return plugin{}, err
 	}
-	p.run = func(w *worker, req *request) *answer { return w.communicate(req, conf, key) }
-	return p, conf.check(block)
+	run := func(w *worker, req *request) *answer { return w.communicate(req, conf, key) }
+	return plugin{run: run}, conf.check(raw)
+}
+
+func readProxyRewrite(raw json.RawMessage, _ string) (plugin, error) {
+	conf := &rewriteConf{}
+	return plugin{run: conf.run}, conf.read(raw)
 }
 
 func decodeBlock(raw json.RawMessage, into any) error {

@@ -17,12 +17,19 @@ type rewriteConf struct {
 	Host    string          `json:"host"`
 	Headers json.RawMessage `json:"headers"`
 	Meta    json.RawMessage `json:"_meta"`
+	Unsafe  bool            `json:"use_real_request_uri_unsafe"`
 	edits   []a6.Entry
 }
 
 func (c *rewriteConf) read(raw json.RawMessage) error {
 	if err := decodeWhole(raw, c); err != nil {
 		return err
+	}
+	if c.Unsafe {
+		return errors.New("the double sends no path that APISIX did not judge")
+	}
+	if c.URI == "" && c.Host == "" && len(c.Headers) == 0 && !bytes.Contains(raw, []byte("use_real_request_uri_unsafe")) {
+		return errors.New("expect object to have at least 1 properties")
 	}
 	if c.URI != "" && !strings.HasPrefix(c.URI, "/") {
 		return errors.New(`property "uri" validation failed: failed to match pattern "^\\/.*"`)

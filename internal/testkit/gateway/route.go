@@ -29,6 +29,7 @@ type route struct {
 	Hosts         []string                   `json:"hosts"`
 	Methods       []string                   `json:"methods"`
 	Priority      int                        `json:"priority"`
+	Vars          [][]string                 `json:"vars"` // each a variable, "==" and its value
 	Upstream      *upstream                  `json:"upstream"`
 	Plugins       map[string]json.RawMessage `json:"plugins"`
 	CreateTime    json.RawMessage            `json:"create_time"`
@@ -78,7 +79,7 @@ func (u *upstream) check() error {
 	if u.Scheme == "" {
 		u.Scheme = "http"
 	}
-	if u.Scheme != "http" && u.Scheme != "https" {
+	if u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "grpc" {
 		return fmt.Errorf("the double does not speak upstream scheme %q", u.Scheme)
 	}
 	return nil
@@ -121,6 +122,11 @@ func (t *routeTable) put(id string, body []byte) (r *route, fresh bool, err erro
 	}
 	if len(r.URIs) == 0 {
 		return nil, false, errors.New("invalid configuration: value should match only one schema, but matches none")
+	}
+	for _, v := range r.Vars {
+		if len(v) != 3 || v[1] != "==" {
+			return nil, false, errors.New("the double matches no vars but by ==")
+		}
 	}
 	if r.Upstream != nil {
 		if err := r.Upstream.check(); err != nil {
@@ -190,7 +196,7 @@ func (t *routeTable) match(req *request) *route {
 			continue
 		}
 		rank := [3]int{hostRank(r.Hosts, host), pathRank(r.URIs, req.path), r.Priority}
-		if rank[0] < 0 || rank[1] < 0 {
+		if rank[0] < 0 || rank[1] < 0 || !r.varsHold(req) {
 			continue
 		}
 		if best == nil || slices.Compare(rank[:], bestRank[:]) > 0 {
@@ -198,6 +204,17 @@ func (t *routeTable) match(req *request) *route {
 		}
 	}
 	return best
+}
+
+// varsHold reports whether the variables have the route's values. From then on
+// ctx.var remembers them.
+func (r *route) varsHold(req *request) bool {
+	for _, v := range r.Vars {
+		if value, _ := req.variable(v[0]); value != v[2] {
+			return false
+		}
+	}
+	return true
 }
 
 func hostRank(hosts []string, host string) int {

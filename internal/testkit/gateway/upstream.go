@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"net/http"
 	"strconv"
 	"strings"
 )
@@ -14,7 +15,7 @@ var hop = map[string]bool{
 
 // notForwarded are the client's headers that nginx sets itself, or leaves out.
 // A header that Connection names is not one of them: nginx does not read that
-// list.
+// list, and on a route with enable_websocket the upstream gets it.
 var notForwarded = map[string]bool{
 	"host": true, "connection": true, "keep-alive": true, "te": true,
 	"transfer-encoding": true, "upgrade": true, "expect": true,
@@ -26,8 +27,10 @@ func (g *Gateway) handle(req *request, w *worker) answer {
 	req.forwarded()
 	r := g.routes.match(req)
 	if r == nil {
-		return answer{status: 404, body: []byte(`{"error_msg":"404 Route Not Found"}` + "\n")}
+		req.status = 404
+		return answer{status: req.status, body: []byte(`{"error_msg":"404 Route Not Found"}` + "\n")}
 	}
+	req.matched = r
 	node := ""
 	if r.Upstream != nil && len(r.Upstream.nodes) > 0 {
 		node = r.Upstream.nodes[int(g.node.Add(1))%len(r.Upstream.nodes)]
@@ -37,11 +40,18 @@ func (g *Gateway) handle(req *request, w *worker) answer {
 	if req.cors != nil {
 		req.cors.filter(req)
 	}
+	if req.keep != nil {
+		req.keep(&given)
+	}
+	req.status = given.status
 	return given
 }
 
 func (g *Gateway) inChain(w *worker, r *route, req *request, node string) answer {
 	for _, p := range r.chain {
+		if p.run == nil {
+			continue
+		}
 		if stopped := p.run(w, req); stopped != nil {
 			return *stopped
 		}
@@ -49,7 +59,27 @@ func (g *Gateway) inChain(w *worker, r *route, req *request, node string) answer
 	if node == "" {
 		return answer{status: 503}
 	}
+	if r.WebSocket {
+		req.upgrade, _ = req.variable("http_upgrade")
+		req.connection, _ = req.variable("http_connection")
+	}
 	return g.proxy(r.Upstream, node, req)
+}
+
+// logged has the access log, and every plugin of the route that logs, write of a
+// request, whoever answered it.
+func (req *request) logged(w *worker) {
+	if w.gateway.access != nil {
+		w.gateway.access.Print(req.accessLine(w.gateway.options.AccessLogFormat))
+	}
+	if req.matched == nil {
+		return
+	}
+	for _, p := range req.matched.chain {
+		if p.log != nil {
+			p.log(w, req)
+		}
+	}
 }
 
 // forwarded sets what APISIX 3.18 puts in place of the client's own claims
@@ -71,23 +101,57 @@ func (req *request) forwarded() {
 
 // proxy sends the request on; nginx buffers its body first.
 func (g *Gateway) proxy(u *upstream, node string, req *request) answer {
+	if u.Scheme == "grpc" {
+		return g.proxyGRPC(u, node, req)
+	}
 	body, err := req.readBody()
 	if err != nil {
 		return answer{status: 400}
 	}
-	response, err := g.upstream.roundTrip(u.Scheme, node, req.method, req.upstreamHead(u, node, len(body)), body)
+	req.upstreamAddr = node
+	response, conn, err := g.upstream.roundTrip(u.Scheme, node, req.method, req.upstreamHead(u, node, len(body)), body)
 	if err != nil {
 		g.log.Printf("upstream: %v", err)
 		return answer{status: 502}
 	}
-	for name, values := range response.Header {
+	switched := response.StatusCode == http.StatusSwitchingProtocols
+	if switched && req.upgrade == "" {
+		_ = response.Body.Close()
+		g.log.Print("upstream: switched protocols unasked")
+		return answer{status: 502}
+	}
+	req.takeHeaders(response.Header)
+	given := answer{status: response.StatusCode, stream: response.Body, length: response.ContentLength, buffered: req.buffers(response.Header)}
+	if switched {
+		req.response.set("Upgrade", response.Header.Get("Upgrade"))
+		given.tunnel = conn
+	}
+	return given
+}
+
+func (req *request) takeHeaders(h http.Header) {
+	req.upstreamHeader = h
+	for name, values := range h {
 		for _, value := range values {
-			if !hop[strings.ToLower(name)] {
+			if !hidden(strings.ToLower(name)) {
 				req.response.add(name, value)
 			}
 		}
 	}
-	return answer{status: response.StatusCode, stream: response.Body, length: response.ContentLength}
+}
+
+// hidden are the upstream's headers that a client does not get.
+func hidden(name string) bool { return hop[name] || strings.HasPrefix(name, "x-accel-") }
+
+// buffers reports whether nginx collects an answer before it sends a part of it.
+func (req *request) buffers(upstream http.Header) bool {
+	switch strings.ToLower(upstream.Get("X-Accel-Buffering")) {
+	case "no":
+		return false
+	case "yes":
+		return true
+	}
+	return !req.unbuffered
 }
 
 func (req *request) hostFor(u *upstream, node string) string {
@@ -111,6 +175,12 @@ func (req *request) upstreamHead(u *upstream, node string, length int) []byte {
 		head.WriteString("Host: " + escapeValue(host) + "\r\n")
 	}
 	head.WriteString("X-Real-IP: " + remote + "\r\nX-Forwarded-For: " + forwardedFor + "\r\n")
+	if req.upgrade != "" {
+		head.WriteString("Upgrade: " + req.upgrade + "\r\n")
+	}
+	if req.connection != "" {
+		head.WriteString("Connection: " + req.connection + "\r\n")
+	}
 	_, sized := req.headers.get("Content-Length")
 	if sized || req.body != nil || length > 0 {
 		head.WriteString("Content-Length: " + strconv.Itoa(length) + "\r\n")

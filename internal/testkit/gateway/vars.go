@@ -9,9 +9,29 @@ import (
 // scheme is the only one the double listens with.
 const scheme = "http"
 
-// variable is an nginx variable as APISIX's ctx.var shows it; false where
+// changing are the variables that APISIX reads anew each time.
+var changing = map[string]bool{
+	"args": true, "is_args": true, "upstream_uri": true, "upstream_host": true,
+}
+
+// variable is a variable as APISIX's ctx.var shows it: what it showed once it
+// shows again, until something that APISIX notices changes it. It is false where
 // there is none of that name.
 func (req *request) variable(name string) (string, bool) {
+	if value, there := req.vars[name]; there {
+		return value, true
+	}
+	value, there := req.evaluate(name)
+	if there && !changing[name] {
+		if req.vars == nil {
+			req.vars = map[string]string{}
+		}
+		req.vars[name] = value
+	}
+	return value, there
+}
+
+func (req *request) evaluate(name string) (string, bool) {
 	lower := strings.ToLower(name)
 	if header, ok := strings.CutPrefix(lower, "http_"); ok {
 		return req.headerVariable(header)
@@ -69,6 +89,10 @@ func (req *request) variable(name string) (string, bool) {
 		return req.headers.get("Content-Type")
 	case "content_length":
 		return req.headers.get("Content-Length")
+	case "status":
+		return strconv.Itoa(req.status), req.status != 0
+	case "upstream_addr":
+		return req.upstreamAddr, req.upstreamAddr != ""
 	case "upstream_uri":
 		return req.upstreamURI, true
 	case "upstream_host":

@@ -36,11 +36,12 @@ type upstreamConn struct {
 }
 
 // roundTrip sends a request and reads the answer's header. The answer's body
-// must be closed.
-func (p *upstreamPool) roundTrip(scheme, node, method string, head, body []byte) (*http.Response, error) {
+// must be closed. The connection is for one on which the upstream switched
+// protocols.
+func (p *upstreamPool) roundTrip(scheme, node, method string, head, body []byte) (*http.Response, *upstreamConn, error) {
 	conn, err := p.connect(scheme, node)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	_ = conn.SetDeadline(time.Now().Add(upstreamTimeout))
 	write := func() {
@@ -57,10 +58,13 @@ func (p *upstreamPool) roundTrip(scheme, node, method string, head, body []byte)
 		switch {
 		case err != nil:
 			p.end(conn)
-			return nil, err
+			return nil, nil, err
+		case response.StatusCode == http.StatusSwitchingProtocols:
+			response.Body = &upstreamBody{ReadCloser: response.Body, pool: p, conn: conn, last: true}
+			return response, conn, nil
 		case response.StatusCode/100 != 1:
 			response.Body = &upstreamBody{ReadCloser: response.Body, pool: p, conn: conn, last: response.Close}
-			return response, nil
+			return response, conn, nil
 		}
 	}
 }

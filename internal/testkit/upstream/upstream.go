@@ -1,6 +1,7 @@
 // Package upstream is an echo server for tests: it answers every request with
 // what it received, repeated headers kept apart, as JSON or, where it was told
-// how, as a page for a browser. It must not know the gateway.
+// how, as a page for a browser, by WebSocket, in events or over gRPC. It must not
+// know the gateway.
 package upstream
 
 import (
@@ -35,14 +36,18 @@ type Upstream struct {
 	address  string
 	requests atomic.Int64
 	pages    Pages
+	sockets  sockets
+	logs     logs
 }
 
 // Pages write what a browser shows of a request, each for the paths that begin
 // with its own, which no other's does.
 type Pages map[string]func(w io.Writer, e Echo) error
 
-// Start listens on addr, such as "127.0.0.1:0". GET /healthz and GET
-// /control/counters answer for the server itself; all else is echoed. The
+// Start listens on addr, such as "127.0.0.1:0". GET /healthz, GET
+// /control/counters and the logs below /control/log/ are the server's own; all
+// else is echoed: by a first message where a WebSocket is asked for, by a first
+// event where an event stream is. To gRPC it is the standard health service. The
 // error says that addr is taken.
 func Start(addr string) (*Upstream, error) { return StartWithPages(addr, nil) }
 
@@ -55,8 +60,12 @@ func StartWithPages(addr string, pages Pages) (*Upstream, error) {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
 	u := &Upstream{address: l.Addr().String(), served: make(chan struct{}), pages: pages}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // for gRPC
 	u.server = http.Server{
-		Handler: http.HandlerFunc(u.answer), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20,
+		Protocols: &protocols,
+		Handler:   http.HandlerFunc(u.answer), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is echoed too
 	}
 	go func() {
@@ -69,6 +78,14 @@ func StartWithPages(addr string, pages Pages) (*Upstream, error) {
 // answer is no http.ServeMux: that redirects //x and /../x, which are what the
 // upstream must show.
 func (u *Upstream) answer(w http.ResponseWriter, r *http.Request) {
+	if isGRPC(r) {
+		u.grpc(w, r)
+		return
+	}
+	if log, isLog := strings.CutPrefix(r.RequestURI, "/control/log/"); isLog {
+		u.logs.answer(w, r, log)
+		return
+	}
 	switch r.Method + " " + r.RequestURI {
 	case "GET /healthz":
 		writeJSON(w, map[string]string{"kind": "upstream", "url": u.URL()})
@@ -91,6 +108,7 @@ func (u *Upstream) Requests() int64 { return u.requests.Load() }
 // Close ends it, with every connection.
 func (u *Upstream) Close() error {
 	err := u.server.Close()
+	u.sockets.close()
 	<-u.served
 	return err
 }
@@ -111,6 +129,14 @@ func (u *Upstream) echo(w http.ResponseWriter, r *http.Request) {
 	e := Echo{
 		Kind: "upstream", Method: r.Method, Host: r.Host, Path: path, Query: query,
 		Headers: r.Header, Body: string(head), BodyLength: int64(len(head)) + rest,
+	}
+	switch {
+	case wantsWebSocket(r):
+		u.webSocket(w, r, e)
+		return
+	case wantsEvents(r):
+		events(w, r, e)
+		return
 	}
 	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
 		for prefix, write := range u.pages {

@@ -10,6 +10,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/upstream"
 )
@@ -152,5 +158,106 @@ func TestABrowserGetsAPageWhereThereIsOne(t *testing.T) {
 		if err != nil || !strings.HasPrefix(string(body), tc.want) {
 			t.Errorf("%s %s for %s: %q, %v", tc.method, tc.path, tc.accept, body, err)
 		}
+	}
+}
+
+func TestAWebSocketSaysWhatItsHandshakeWasAndSendsTextsBack(t *testing.T) {
+	u := start(t)
+	conn, err := net.Dial("tcp", u.Node())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// The key and its answer are those of RFC 6455 section 1.3, the frame's mask that of 5.7.
+	_, _ = io.WriteString(conn, "GET /feed HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-User-Id: alice\r\n\r\n\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x88\x80\x37\xfa\x21\x3d")
+	in := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != 101 || resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+		t.Fatalf("%s %v", resp.Status, resp.Header)
+	}
+	rest, err := io.ReadAll(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello, after, _ := strings.Cut(string(rest), "\x81\x05")
+	var e upstream.Echo
+	if err := json.Unmarshal([]byte(hello[strings.IndexByte(hello, '{'):]), &e); err != nil || e.Path != "/feed" || e.Headers["X-User-Id"][0] != "alice" {
+		t.Errorf("%v: %q", err, hello)
+	}
+	if after != "Hello\x88\x00" {
+		t.Errorf("then came %q", after)
+	}
+}
+
+func TestEventsEndWhereTheyAreTold(t *testing.T) {
+	u := start(t)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.URL()+"/events?events=3", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.HasPrefix(string(text), `data: {"kind":"upstream"`) || !strings.HasSuffix(string(text), "\n\ndata: 2\n\ndata: 3\n\n") {
+		t.Errorf("%v: %q", err, text)
+	}
+}
+
+func TestLogsAreKeptByName(t *testing.T) {
+	u := start(t)
+	for _, tt := range []struct {
+		name, line string
+		want       int
+	}{{"a", `{"n":1}`, 204}, {"a", `{"n":2}`, 204}, {"b", `[]`, 204}, {"a", `{`, 400}, {"a", `"` + strings.Repeat("x", 16<<10) + `"`, 400}} {
+		resp, err := http.Post(u.URL()+"/control/log/"+tt.name, "application/json", strings.NewReader(tt.line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != tt.want {
+			t.Errorf("%s: %d, want %d", tt.line[:min(len(tt.line), 9)], resp.StatusCode, tt.want)
+		}
+	}
+	for name, want := range map[string]string{"a": `[{"n":1},{"n":2}]`, "b": `[[]]`, "c": `[]`} {
+		resp, err := http.Get(u.URL() + "/control/log/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || strings.TrimSpace(string(got)) != want {
+			t.Errorf("%s: %s, %v", name, got, err)
+		}
+	}
+}
+
+func TestTheHealthServiceSaysWhoAsked(t *testing.T) {
+	u := start(t)
+	conn, err := grpc.NewClient(u.Node(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client := grpc_health_v1.NewHealthClient(conn)
+	var header metadata.MD
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "x-user-id", "alice")
+	served, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{}, grpc.Header(&header))
+	if err != nil || served.Status != grpc_health_v1.HealthCheckResponse_SERVING {
+		t.Fatalf("%v %v", served, err)
+	}
+	var e upstream.Echo
+	if err := json.Unmarshal([]byte(header.Get("echo-bin")[0]), &e); err != nil || e.Headers["X-User-Id"][0] != "alice" || e.Path != "/grpc.health.v1.Health/Check" {
+		t.Errorf("%v %+v", err, e)
+	}
+	if _, err := client.List(ctx, &grpc_health_v1.HealthListRequest{}); status.Code(err) != codes.Unimplemented {
+		t.Errorf("List: %v", err)
 	}
 }
