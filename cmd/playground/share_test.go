@@ -30,13 +30,18 @@ func shell(t *testing.T, command string, environment ...string) (out string, dir
 	return stdout.String(), cmd.Dir
 }
 
-func TestWhatIsCopiedOutDoesTheSameAgain(t *testing.T) {
+func needsCurl(t *testing.T) {
+	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)
 		}
 		t.Skip("not run: curl is missing (Debian: apt-get install curl)")
 	}
+}
+
+func TestWhatIsCopiedOutDoesTheSameAgain(t *testing.T) {
+	needsCurl(t)
 	r := startRig(t)
 	for _, e := range r.begin().Examples {
 		t.Run(e.ID, func(t *testing.T) {
@@ -81,8 +86,8 @@ func TestWhatIsCopiedOutDoesTheSameAgain(t *testing.T) {
 }
 
 func TestNothingThatIsPastedRunsInTheShellOfWhoCopiesIt(t *testing.T) {
+	needsCurl(t)
 	r := startRig(t)
-	e := r.begin().example(t, "email")
 	config := `{"issuer":"` + r.issuer.URL() + `","audience":"a","name":"'; touch pwned; '$(touch pwned)` + "`touch pwned`" + `"}`
 	if !json.Valid([]byte(config)) {
 		t.Fatal("no JSON")
@@ -97,7 +102,6 @@ func TestNothingThatIsPastedRunsInTheShellOfWhoCopiesIt(t *testing.T) {
 	if strings.Contains(got.Share.Compose+got.Share.Helm, "pwned") {
 		t.Error("what was pasted is in the snippets")
 	}
-	_ = e
 }
 
 func exists(path string) bool {
