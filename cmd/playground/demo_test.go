@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,14 +56,14 @@ func startRunning(t *testing.T) *running {
 	return r
 }
 
-// startRunner builds the real one and starts it.
+// startRunner starts the real one.
 func (r *running) startRunner(t *testing.T) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "go-runner")
-	if out, err := exec.Command("go", "build", "-o", binary, "../go-runner").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	binary, err := builtRunner()
+	if err != nil {
+		t.Fatal(err)
 	}
-	started, err := startRunner(t.Context(), binary, r.socket, testSecrets, io.Discard)
+	started, err := newLaunch(binary, r.socket, testSecrets, io.Discard).start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +106,7 @@ func TestTheDemoShowsItsStepsOnAGatewayThatAsksForAKey(t *testing.T) {
 	}
 	for _, says := range []string{
 		"ADMIN_KEY in ", "X-API-KEY", "Admin API " + r.gateway.AdminURL(), r.issuer.URL(),
-		"curl -i " + r.gateway.URL() + "/api/me", "-H 'Authorization: Bearer ey", "# expect: 401", "make down",
+		"curl -i " + r.gateway.URL() + "/api/me", `-H "Authorization: Bearer $(mint '{`, "mint() { curl -s " + strings.TrimSuffix(r.issuer.URL(), "/"), "# expect: 401", "make down",
 		r.gateway.URL() + "/app/", "Continue as auth0|alice",
 	} {
 		if !strings.Contains(out, says) {

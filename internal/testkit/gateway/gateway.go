@@ -40,6 +40,9 @@ type Options struct {
 	// APISIX's nginx_config.http.access_log_format; nowhere by default.
 	AccessLog       io.Writer
 	AccessLogFormat string
+	// Trace is called with every exchange that a runner answered, before the
+	// request continues; nil is none. Many goroutines call it.
+	Trace func(Exchange)
 }
 
 // Gateway is a running double.
