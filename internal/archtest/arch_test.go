@@ -16,7 +16,7 @@ const module = "github.com/apisix-auth0-jwt/apisix-auth0-jwt/"
 // layers are the product's packages from the top down; each may import only
 // what its own line names, and the official runner only where it says so.
 var layers = map[string][]string{
-	"cmd/go-runner":              {"internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/redis", "internal/refusal", "internal/resource", "internal/revocation", "internal/runner", "internal/secret", "internal/strictjson", "internal/telemetry", "plugins/auth0jwt", officialRunner},
+	"cmd/go-runner":              {"internal/a6", "internal/config", "internal/convert", "internal/gate", "internal/inspect", "internal/redis", "internal/refusal", "internal/resource", "internal/revocation", "internal/runner", "internal/secret", "internal/strictjson", "internal/telemetry", "plugins/auth0jwt", officialRunner},
 	"cmd/playground":             {"internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
 	"plugins/auth0jwt/register":  {"plugins/auth0jwt", officialRunner},
 	"plugins/engine":             {"internal/runner", officialRunner},
@@ -25,6 +25,7 @@ var layers = map[string][]string{
 	"internal/runner":            {"internal/a6", "internal/fold", "internal/inplace", officialRunner},
 	"internal/inplace":           {officialRunner},
 	"internal/inspect":           {"internal/claim", "internal/config", "internal/fetch", "internal/gate", "internal/identity", "internal/jwk", "internal/login", "internal/policy", "internal/refusal", "internal/secret", "internal/session", "internal/strictjson", "internal/token"},
+	"internal/convert":           {"internal/config"},
 	"internal/gate":              {"internal/config", "internal/dpop", "internal/fetch", "internal/fold", "internal/identity", "internal/jwks", "internal/latency", "internal/login", "internal/oidc", "internal/policy", "internal/refusal", "internal/replay", "internal/resource", "internal/revocation", "internal/secret", "internal/session", "internal/session/store", "internal/strictjson", "internal/token"},
 	"internal/policy":            {"internal/claim", "internal/config", "internal/dpop", "internal/fold", "internal/identity", "internal/jwk", "internal/refusal", "internal/rule", "internal/strictjson", "internal/token"},
 	"internal/config":            {"internal/claim", "internal/fold", "internal/identity", "internal/jwk", "internal/pattern", "internal/refusal", "internal/rule", "internal/secret", "internal/strictjson", "internal/token"},
