@@ -119,6 +119,32 @@ func TestRoutesAsPeopleWriteThem(t *testing.T) {
 	}
 }
 
+// TestNothingOfAnObjectMovesTheCursor: whoever reads the notes may not be who
+// wrote the route.
+func TestNothingOfAnObjectMovesTheCursor(t *testing.T) {
+	const moves = "a\x1b[2J\u009b1A\nroute b, openid-connect: converted\r"
+	conf, err := json.Marshal(map[string]any{"plugins": map[string]any{"openid-connect": map[string]any{
+		moves: 1, "client_id": moves, "bearer_only": true, "use_jwks": true, "discovery": moves,
+		"claim_validator": map[string]any{"issuer": map[string]any{"valid_issuers": []string{moves}}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := convert.Objects([]convert.Object{{Kind: "routes", ID: moves, JSON: conf}}, convert.Options{Audience: []string{"a"}, Accept: convert.Risks})
+	if len(results) != 1 {
+		t.Fatalf("%d results", len(results))
+	}
+	for _, r := range results {
+		var out strings.Builder
+		if err := r.WriteText(&out); err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsAny(out.String(), "\x1b\u009b\r") || strings.Contains(out.String(), "\nroute b") {
+			t.Errorf("%q", out.String())
+		}
+	}
+}
+
 // mustBeTaken reads a configuration as a runner does that has its secrets.
 func mustBeTaken(t *testing.T, r convert.Result, opt convert.Options) {
 	t.Helper()

@@ -3,6 +3,8 @@ package convert
 import (
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
 )
 
 // Name is what the object is called in what is written.
@@ -14,7 +16,17 @@ func (o Object) Name() string {
 	if o.ID == "" {
 		return kind + " without id"
 	}
-	return kind + " " + o.ID
+	return kind + " " + printable(o.ID)
+}
+
+// printable is text of an object without what would move a terminal's cursor.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 var singular = map[string]string{
@@ -55,7 +67,7 @@ func (s section) write(w io.Writer) error {
 				return err
 			}
 		}
-		if _, err := fmt.Fprintf(w, "    %s: %s\n", n.Key, n.Text); err != nil {
+		if _, err := fmt.Fprintf(w, "    %s: %s\n", printable(n.Key), printable(n.Text)); err != nil {
 			return err
 		}
 	}
