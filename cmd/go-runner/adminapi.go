@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -19,9 +21,16 @@ const adminAtMost = 30 * time.Second
 // adminLists are the lists of the Admin API whose objects may have plugins.
 var adminLists = []string{"routes", "services", "plugin_configs", "global_rules", "consumers", "consumer_groups"}
 
-// readAdmin reads them all. A redirect is not followed, since it would take the
-// key along.
-func readAdmin(ctx context.Context, base, key string) ([]inspect.Input, error) {
+// adminClient asks APISIX's Admin API. A redirect is not followed, since it would take the key
+// along.
+type adminClient struct {
+	base   *url.URL
+	key    string // "" is none
+	client *http.Client
+}
+
+// openAdmin asks nothing yet. The key is the environment's.
+func openAdmin(base string) (*adminClient, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("--admin: want a URL such as http://127.0.0.1:9180, without a user")
@@ -29,44 +38,69 @@ func readAdmin(ctx context.Context, base, key string) ([]inspect.Input, error) {
 	if strings.Trim(u.Path, "/") == "" {
 		u.Path = "/apisix/admin"
 	}
-	client := &http.Client{
+	return &adminClient{base: u, key: os.Getenv("APISIX_ADMIN_KEY"), client: &http.Client{
 		Timeout:       adminAtMost,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+func (a *adminClient) close() { a.client.CloseIdleConnections() }
+
+// readAdmin reads all lists.
+func readAdmin(ctx context.Context, base string) ([]inspect.Input, error) {
+	admin, err := openAdmin(base)
+	if err != nil {
+		return nil, err
 	}
-	defer client.CloseIdleConnections()
+	defer admin.close()
 	var answers []inspect.Input
 	for _, list := range adminLists {
-		from := u.JoinPath(list).String()
-		data, err := askAdmin(ctx, client, from, key)
+		data, err := admin.get(ctx, list)
 		if err != nil {
 			return nil, err
 		}
 		if data != nil {
-			answers = append(answers, inspect.Input{Name: from, Data: data})
+			answers = append(answers, inspect.Input{Name: admin.url(list), Data: data})
 		}
 	}
 	if len(answers) == 0 {
-		return nil, cannotRun("--admin: %s knows none of %s", u, strings.Join(adminLists, ", "))
+		return nil, cannotRun("--admin: %s knows none of %s", admin.base, strings.Join(adminLists, ", "))
 	}
 	return answers, nil
 }
 
-// askAdmin is nil where there is no such list.
-func askAdmin(ctx context.Context, client *http.Client, from, key string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+// url is that of a list, or of an object in one.
+func (a *adminClient) url(path ...string) string { return a.base.JoinPath(path...).String() }
+
+// get is nil where there is no such list or object.
+func (a *adminClient) get(ctx context.Context, path ...string) ([]byte, error) {
+	return a.ask(ctx, http.MethodGet, nil, path...)
+}
+
+func (a *adminClient) put(ctx context.Context, body []byte, path ...string) error {
+	answer, err := a.ask(ctx, http.MethodPut, body, path...)
+	if err == nil && answer == nil {
+		err = cannotRun("--admin: %s answers with %s", a.url(path...), statusText(http.StatusNotFound))
+	}
+	return err
+}
+
+func (a *adminClient) ask(ctx context.Context, method string, body []byte, path ...string) ([]byte, error) {
+	from := a.url(path...)
+	req, err := http.NewRequestWithContext(ctx, method, from, bytes.NewReader(body))
 	if err != nil {
 		return nil, cannotRun("--admin: %w", err)
 	}
-	if key != "" {
-		req.Header.Set("X-API-KEY", key)
+	if a.key != "" {
+		req.Header.Set("X-API-KEY", a.key)
 	}
-	resp, err := client.Do(req)
+	resp, err := a.client.Do(req)
 	if err != nil {
 		return nil, cannotRun("--admin: %w", err)
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
-	case http.StatusOK:
+	case http.StatusOK, http.StatusCreated:
 	case http.StatusNotFound:
 		return nil, nil
 	case http.StatusUnauthorized, http.StatusForbidden:

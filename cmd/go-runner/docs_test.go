@@ -133,6 +133,13 @@ func TestWhatTheTutorialOfLoginShowsIsWhatHappens(t *testing.T) {
 	p.is(p.sessions(p.text, 2))
 }
 
+func TestWhatConvertShowsIsWhatHappens(t *testing.T) {
+	p := openPage(t, "coming-from.md")
+	t.Chdir(t.TempDir())
+	p.files()
+	p.is(p.sessions(p.text, 2))
+}
+
 // TestTheWalksOfTroubleshootingAreWhatHappens: the commands, the lines of a
 // runner's log, and the table of every reason.
 func TestTheWalksOfTroubleshootingAreWhatHappens(t *testing.T) {

@@ -25,9 +25,12 @@ func (in *inputs) flags(cmd *cobra.Command) {
 	operatorFlags(cmd, &in.opt.Config)
 	in.opt.Config.Redis = true // a configuration is right or wrong by itself
 	cmd.Flags().Var((*redisNamed)(&in.opt), "redis-url", "judge for a runner with this --redis-`URL`, which is not asked; without one, session.store redis gets a warning")
-	f := cmd.Flags()
-	f.StringVar(&in.admin, "admin", "", "`URL` of an Admin API to read routes and what they refer to from, such as http://127.0.0.1:9180; its key is $APISIX_ADMIN_KEY")
-	f.StringSliceVar(&in.opt.Plugins, "plugin", nil, "`NAME` of a further plugin that the runner has; may be repeated")
+	in.adminFlag(cmd)
+	cmd.Flags().StringSliceVar(&in.opt.Plugins, "plugin", nil, "`NAME` of a further plugin that the runner has; may be repeated")
+}
+
+func (in *inputs) adminFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&in.admin, "admin", "", "`URL` of an Admin API to read routes and what they refer to from, such as http://127.0.0.1:9180; its key is $APISIX_ADMIN_KEY")
 }
 
 // read reads files, and the Admin API where one is named.
@@ -41,7 +44,7 @@ func (in *inputs) read(cmd *cobra.Command, files []string) ([]inspect.Input, err
 		documents = append(documents, inspect.Input{Name: file, Data: data})
 	}
 	if in.admin != "" {
-		answers, err := readAdmin(cmd.Context(), in.admin, os.Getenv("APISIX_ADMIN_KEY"))
+		answers, err := readAdmin(cmd.Context(), in.admin)
 		if err != nil {
 			return nil, err
 		}

@@ -53,7 +53,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(
-		runCommand(stderr), checkCommand(), explainCommand(), routeCommand(), schemaCommand(), metadataCommand(), revokeCommand(), pingCommand(), versionCommand(),
+		runCommand(stderr), checkCommand(), explainCommand(), routeCommand(), convertCommand(), schemaCommand(), metadataCommand(), revokeCommand(), pingCommand(), versionCommand(),
 	)
 	err := root.Execute()
 	if err == nil {

@@ -16,7 +16,7 @@ const module = "github.com/apisix-auth0-jwt/apisix-auth0-jwt/"
 // layers are the product's packages from the top down; each may import only
 // what its own line names, and the official runner only where it says so.
 var layers = map[string][]string{
-	"cmd/go-runner":                 {"internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/redis", "internal/refusal", "internal/resource", "internal/revocation", "internal/runner", "internal/secret", "internal/strictjson", "internal/telemetry", "plugins/auth0jwt", officialRunner},
+	"cmd/go-runner":                 {"internal/a6", "internal/config", "internal/convert", "internal/gate", "internal/inspect", "internal/redis", "internal/refusal", "internal/resource", "internal/revocation", "internal/runner", "internal/secret", "internal/strictjson", "internal/telemetry", "plugins/auth0jwt", officialRunner},
 	"cmd/playground":                {"cmd/playground/page", "internal/revocation", "internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
 	"cmd/playground/page":           {"internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/revocation", "internal/strictjson", "internal/testkit/forge", "internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream", "internal/token"},
 	"plugins/auth0jwt/register":     {"plugins/auth0jwt", officialRunner},
@@ -65,6 +65,7 @@ var layers = map[string][]string{
 	"internal/testkit/openredirect": {},
 	"internal/testkit/redisserver":  {},
 	"internal/testkit/upstream":     {},
+	"internal/convert":              {"internal/config"},
 	"apisix-conf":                   {},
 	"ci":                            {},
 	"docs":                          {},
