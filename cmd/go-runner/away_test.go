@@ -52,7 +52,12 @@ func serve(t *testing.T, args ...string) *served {
 // protect puts a route for every path; more is the rest of its configuration.
 func (s *served) protect(more string) {
 	s.t.Helper()
-	conf := fmt.Sprintf(`{"name":"orders","issuer":%q,"audience":%q%s}`, s.issuer.URL(), issuer.DefaultAudience, more)
+	s.put(fmt.Sprintf(`{"name":"orders","issuer":%q,"audience":%q%s}`, s.issuer.URL(), issuer.DefaultAudience, more))
+}
+
+// put has a configuration take the place of the route's.
+func (s *served) put(conf string) {
+	s.t.Helper()
 	body, err := json.Marshal(map[string]any{
 		"uri": "/*", "upstream": map[string]any{"type": "roundrobin", "nodes": map[string]int{s.upstream.Node(): 1}},
 		"plugins": map[string]any{"ext-plugin-pre-req": map[string]any{"conf": []any{map[string]string{"name": "auth0-jwt", "value": conf}}}},
