@@ -189,6 +189,13 @@ release-snapshot: release ## the release read by a test, built a second time els
 	GOCACHE=$$elsewhere/cache $(MAKE) -s -C $$elsewhere/source release VERSION=$(VERSION) COMMIT=$(COMMIT) EPOCH=$(EPOCH) >/dev/null; \
 	if cmp $(RELEASE)/checksums.txt $$elsewhere/source/$(RELEASE)/checksums.txt; then echo "two builds are the same to the byte"; else exit 1; fi
 
+.PHONY: flood dashboard-picture
+flood: ## what floods of bad tokens write into the log: make flood [FLOOD_SECONDS=60 FLOOD_PER_SECOND=10000]
+	FLOOD_SECONDS=$(or $(FLOOD_SECONDS),60) FLOOD_PER_SECOND=$(or $(FLOOD_PER_SECOND),10000) $(GO) test -count=1 -v -run TestAFlood ./cmd/go-runner
+
+dashboard-picture: ## docs/images/dashboard.png, of three minutes of load (needs Debian's prometheus and chromium)
+	$(GO) test -count=1 -v ./internal/dashboardtest -lasting 3m -picture "$(CURDIR)/docs/images/dashboard.png"
+
 vulncheck: ## known vulnerabilities (needs the network)
 	$(TOOL) govulncheck ./...
 

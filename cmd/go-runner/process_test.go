@@ -21,6 +21,7 @@ type process struct {
 	stderr *bufio.Reader
 	pipe   io.Closer
 	socket string
+	read   strings.Builder // of the log so far
 }
 
 func command(args ...string) *exec.Cmd {
@@ -59,10 +60,22 @@ func (p *process) says(text string) (line string) {
 		if err != nil {
 			p.t.Fatalf("the log ends without %q: %v", text, err)
 		}
+		p.read.WriteString(line)
 		if strings.Contains(line, text) {
 			return line
 		}
 	}
+}
+
+// said is says where the line may have been read already.
+func (p *process) said(text string) (line string) {
+	p.t.Helper()
+	for line := range strings.Lines(p.read.String()) {
+		if strings.Contains(line, text) {
+			return line
+		}
+	}
+	return p.says(text)
 }
 
 func (p *process) signal(s syscall.Signal) {

@@ -56,6 +56,7 @@ var layers = map[string][]string{
 	"internal/a6":                   {},
 	"internal/archtest":             {},
 	"internal/browsertest":          {},
+	"internal/dashboardtest":        {},
 	"internal/shiptest":             {},
 	"internal/testkit/certified":    {"internal/testkit/npm"},
 	"internal/testkit/forge":        {},

@@ -37,40 +37,44 @@ func (g *Gate) done(r *Route, w *work, req Request, d policy.Decision) policy.De
 // record counts and times a decision, says in the log what an operator should
 // know, and hands it to who traces.
 func (g *Gate) record(r *Route, w *work, req Request, d policy.Decision) {
-	of := g.records.record(r)
+	of, made := g.records.record(r), span{w.Now(), g.opt.Now()}
 	for _, i := range d.Reports() {
 		of.reports[min(i, maxRules-1)].Add(1)
-		g.logReport(of, i)
+		g.logReport(of, i, made.end)
 	}
 	if _, forward := d.Forward(); forward {
 		of.forwarded.add(1)
-		g.ended(of, req, w.Now(), string(Forwarded), 0)
+		g.ended(of, req, made, string(Forwarded), 0)
 		return
 	}
 	refused := d.Refusal()
 	of.refused[slot(refused.Kind)].Add(1)
-	g.logRefused(of, req, &w.Judgement, refused)
-	g.ended(of, req, w.Now(), refused.Kind.Reason(), refused.HTTPStatus())
+	g.logRefused(of, req, &w.Judgement, refused, made.end)
+	g.ended(of, req, made, refused.Kind.Reason(), refused.HTTPStatus())
 }
+
+// span is from when to when a decision was made. The clock is read once for the
+// log and the duration: on some machines that is a call of the kernel.
+type span struct{ begin, end time.Time }
 
 // recordAnswer is record for an answer of login's.
 func (g *Gate) recordAnswer(r *Route, req Request, a login.Answer, begin time.Time) {
-	of := g.records.record(r)
+	of, made := g.records.record(r), span{begin, g.opt.Now()}
 	for i, reason := range reasons {
 		if reason == a.Reason {
 			of.answers[i].Add(1)
-			g.logAnswer(of, req, a, &of.limits.answers[i])
+			g.logAnswer(of, req, a, &of.limits.answers[i], made.end)
 		}
 	}
-	g.ended(of, req, begin, a.Reason, a.Status)
+	g.ended(of, req, made, a.Reason, a.Status)
 }
 
-// ended times what ends now, and hands it to who traces.
-func (g *Gate) ended(of *routeRecords, req Request, begin time.Time, reason string, status int) {
-	took := g.opt.Now().Sub(begin)
+// ended times what has ended, and hands it to who traces.
+func (g *Gate) ended(of *routeRecords, req Request, made span, reason string, status int) {
+	took := made.end.Sub(made.begin)
 	g.records.histogram(outcomeOf(status)).Observe(took)
 	if g.opt.Trace != nil {
-		g.opt.Trace(Decided{Begin: begin, Took: took, Route: of.label, Reason: reason, Status: status, Traceparent: header(req, "traceparent")})
+		g.opt.Trace(Decided{Begin: made.begin, Took: took, Route: of.label, Reason: reason, Status: status, Traceparent: header(req, "traceparent")})
 	}
 }
 
@@ -78,7 +82,7 @@ func (g *Gate) ended(of *routeRecords, req Request, begin time.Time, reason stri
 func (g *Gate) recordPanic(r *Route, d policy.Decision) {
 	of := g.records.record(r)
 	of.refused[slot(d.Refusal().Kind)].Add(1)
-	g.logRefused(of, nil, nil, d.Refusal())
+	g.logRefused(of, nil, nil, d.Refusal(), g.opt.Now())
 }
 
 // header is the first header of a name; "" where there is none.

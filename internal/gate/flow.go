@@ -146,13 +146,15 @@ func (g *Gate) newFlow(conf *config.Config, keys Keys) (*flow, error) {
 		Insecure: l.Insecure, Redis: g.opt.Redis, Now: g.opt.Now,
 	}
 	f := &flow{client: client}
+	var shared *watched // where sessions are in Redis
 	switch {
 	case !l.Session.Redis:
 		f.sessions = store.NewCookies(kept)
 	case g.opt.Redis == nil:
 		return nil, errNoRedis
 	default:
-		f.sessions = &watched{store.NewRedis(kept), g.logins, g.opt.Logger}
+		shared = &watched{store.NewRedis(kept), g.logins, g.opt.Logger}
+		f.sessions = shared
 	}
 	o := login.Options{
 		Login: l, Issuer: issuer.Issuer, KeepIDToken: f.keepsIDToken.Load, Leeway: conf.Leeway,
@@ -160,7 +162,13 @@ func (g *Gate) newFlow(conf *config.Config, keys Keys) (*flow, error) {
 		Once: g.once, Revocations: g.opt.Revocations,
 	}
 	if g.opt.Redis != nil {
-		o.Ready = func(ctx context.Context) error { return g.opt.Redis.Ping(ctx).Err() }
+		o.Ready = func(ctx context.Context) error {
+			err := g.opt.Redis.Ping(ctx).Err()
+			if shared != nil {
+				shared.sawPing(ctx, err)
+			}
+			return err
+		}
 	}
 	f.Flow = login.New(o)
 	return f, nil
@@ -239,6 +247,14 @@ func (w *watched) saw(ctx context.Context, err error) {
 		if w.logins.storeDown.CompareAndSwap(false, true) {
 			w.logger.Error("the Redis of sessions does not answer; requests that need it are answered with 503 until it does: see --redis-url", "error", err.Error())
 		}
+	}
+}
+
+// sawPing notes a Redis that did not answer before a login began. One that answers a
+// ping may still take no session, so that this alone does not mean that it is well.
+func (w *watched) sawPing(ctx context.Context, err error) {
+	if err != nil {
+		w.saw(ctx, fmt.Errorf("%w: %w", store.ErrUnavailable, err))
 	}
 }
 

@@ -90,12 +90,12 @@ func (key *subjectKey) hash(subject string) string {
 
 // logRefused writes the line of one refusal. It never waits for the log's output:
 // what does not wait is the logger's to see to.
-func (g *Gate) logRefused(of *routeRecords, req Request, j *policy.Judgement, refused refusal.Refusal) {
+func (g *Gate) logRefused(of *routeRecords, req Request, j *policy.Judgement, refused refusal.Refusal, now time.Time) {
 	log, ctx := g.opt.Logger, context.Background()
 	if refused.Kind != refusal.Internal && !log.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	leftOut, ok := of.limits.refused[slot(refused.Kind)].take(g.opt.Now())
+	leftOut, ok := of.limits.refused[slot(refused.Kind)].take(now)
 	if !ok {
 		return
 	}
@@ -112,7 +112,7 @@ func (g *Gate) logRefused(of *routeRecords, req Request, j *policy.Judgement, re
 
 // logAnswer writes the line of an answer of login's: a refusal, or for whoever
 // follows a login at the level debug.
-func (g *Gate) logAnswer(of *routeRecords, req Request, a login.Answer, limit *limit) {
+func (g *Gate) logAnswer(of *routeRecords, req Request, a login.Answer, limit *limit, now time.Time) {
 	level, msg, ctx := slog.LevelDebug, "answered by login", context.Background()
 	if a.Status >= http.StatusBadRequest {
 		level, msg = slog.LevelInfo, "refused"
@@ -120,7 +120,7 @@ func (g *Gate) logAnswer(of *routeRecords, req Request, a login.Answer, limit *l
 	if !g.opt.Logger.Enabled(ctx, level) {
 		return
 	}
-	if leftOut, ok := limit.take(g.opt.Now()); ok {
+	if leftOut, ok := limit.take(now); ok {
 		g.opt.Logger.LogAttrs(ctx, level, msg, endAttrs(requestAttrs(of, req, a.Reason, a.Status), a.Cause, leftOut)...)
 	}
 }
@@ -172,8 +172,8 @@ func (g *Gate) tokenAttrs(j *policy.Judgement) (attrs []slog.Attr) {
 }
 
 // logReport says that a rule with report_only would have denied a request.
-func (g *Gate) logReport(of *routeRecords, rule int) {
-	leftOut, ok := of.limits.reports.take(g.opt.Now())
+func (g *Gate) logReport(of *routeRecords, rule int, now time.Time) {
+	leftOut, ok := of.limits.reports.take(now)
 	if !ok {
 		return
 	}

@@ -29,6 +29,7 @@ const (
 type shown struct {
 	method, path string
 	headers      []identity.Header
+	body         string
 	edits        *identity.Edits
 	answer       []identity.Header // of AddResponseHeader
 }
@@ -43,7 +44,7 @@ func (r *shown) NumHeader() int                            { return len(r.header
 func (r *shown) HeaderName(i int) []byte                   { return []byte(r.headers[i].Name) }
 func (r *shown) HeaderValue(i int) string                  { return r.headers[i].Value }
 func (r *shown) Args(name string) []string                 { return r.Query()[name] }
-func (r *shown) Body(context.Context, int) ([]byte, error) { return nil, nil }
+func (r *shown) Body(context.Context, int) ([]byte, error) { return []byte(r.body), nil }
 func (r *shown) Edit(e identity.Edits) error               { r.edits = &e; return nil }
 
 func (r *shown) Query() map[string][]string {
@@ -150,14 +151,12 @@ func cookiesOf(v gate.Verdict, r *gate.Route) (pairs []string) {
 	return pairs
 }
 
-// login logs a browser in and gives its Cookie header.
-func (a *app) login(g *gate.Gate, r *gate.Route) string {
+// back is where the issuer sends a browser that a gate's answer sent to it.
+func (a *app) back(answer refusal.Answer) string {
 	a.t.Helper()
-	v := g.Decide(r, &shown{method: "GET", path: "/login"})
-	answer, _ := v.Answer(r)
 	i := slices.IndexFunc(answer.Headers, func(h refusal.Header) bool { return h.Name == "Location" })
 	if i < 0 {
-		a.t.Fatalf("%d %s: %v", answer.Status, answer.Body, r.Err())
+		a.t.Fatalf("%d %s", answer.Status, answer.Body)
 	}
 	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := c.Get(answer.Headers[i].Value)
@@ -170,7 +169,15 @@ func (a *app) login(g *gate.Gate, r *gate.Route) string {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	v = g.Decide(r, &shown{method: "GET", path: back.RequestURI(), headers: []identity.Header{{Name: "cookie", Value: strings.Join(cookiesOf(v, r), "; ")}}})
+	return back.RequestURI()
+}
+
+// login logs a browser in and gives its Cookie header.
+func (a *app) login(g *gate.Gate, r *gate.Route) string {
+	a.t.Helper()
+	v := g.Decide(r, &shown{method: "GET", path: "/login"})
+	answer, _ := v.Answer(r)
+	v = g.Decide(r, &shown{method: "GET", path: a.back(answer), headers: []identity.Header{{Name: "cookie", Value: strings.Join(cookiesOf(v, r), "; ")}}})
 	pairs := cookiesOf(v, r)
 	if len(pairs) == 0 {
 		answer, _ = v.Answer(r)
