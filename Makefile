@@ -36,8 +36,14 @@ APISIX     = $(if $(filter cmd,$(PROFILE)),apisix-cmd,apisix)
 UNITS      = $(shell $(GO) list ./... | grep -v -e '/ci$$' -e '/internal/browsertest$$')
 E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)' RUNNER='$(RUNNER)' $(if $(GATEWAY),ADMIN_KEY="$(ADMIN_KEY_NOW)")
 
+# The playground's page: TypeScript, which Node.js builds into files that Go embeds.
+WEB        = cmd/playground/page/web
+WEB_SOURCES = $(addprefix $(WEB)/,package.json package-lock.json tsconfig.json build.mjs size.mjs) $(shell find $(WEB)/src -type f 2>/dev/null)
+# What stands in the lock, installed once for each lock.
+WEB_READY  = { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci; }
+
 .DEFAULT_GOAL := help
-.PHONY: help build run up down check unit e2e browser chaos test compose-config kubernetes bench fuzz image release release-snapshot vulncheck clean
+.PHONY: help build page run up down check unit e2e browser chaos test compose-config kubernetes bench fuzz image release release-snapshot vulncheck clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -49,8 +55,16 @@ run: build bin/playground ## the main job on this machine, with a double of APIS
 	@exec bin/playground $(ARGS)
 
 .PHONY: bin/playground
-bin/playground:
+bin/playground: page
 	$(GO) build -o bin/playground ./cmd/playground
+
+page: $(WEB)/dist/index.html ## the playground's page (needs Node.js; make run works without, and says so)
+
+# Without npm nothing is made, the playground says what is missing, and the next
+# make asks again.
+$(WEB)/dist/index.html: $(WEB_SOURCES)
+	@if command -v npm >/dev/null; then cd $(WEB) && $(WEB_READY) && npm run --silent build; \
+	else echo "The playground's page was not built, since npm (Node.js) is not installed; everything else works."; $(if $(CI),exit 1,true); fi
 
 up: compose-there image demo-secrets bin/playground ## the same with the real APISIX and etcd in containers: make up [PROFILE=cmd|monitoring] [ARGS=--once]
 	@# APISIX reads its config.yaml as user 636, whatever the umask of the clone was.
@@ -78,12 +92,14 @@ demo-secrets:
 	    { grep -q "^$$name=." .env || \
 	      printf '%s=demo-%s\n' $$name "$$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >>.env; } || exit 1; fi; done
 
-check: ## gofumpt, vet, staticcheck, actionlint
+check: ## gofumpt, vet, staticcheck, actionlint, and the types of the page
 	@unformatted=$$($(TOOL) gofumpt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "gofumpt: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	$(TOOL) actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
+	@if command -v npm >/dev/null; then cd $(WEB) && $(WEB_READY) && npm run --silent check; \
+	else echo "The types of the playground's page were not checked, since npm (Node.js) is not installed."; $(if $(CI),exit 1,true); fi
 
 unit: ## unit tests with the race detector, fuzz corpora included
 	$(GO) test -race $(UNITS)
@@ -172,4 +188,5 @@ vulncheck: ## known vulnerabilities (needs the network)
 	$(TOOL) govulncheck ./...
 
 clean: ## remove what was built
-	rm -rf bin dist
+	rm -rf bin dist $(WEB)/node_modules
+	find $(WEB)/dist -type f ! -name .gitignore -delete
