@@ -9,7 +9,7 @@ import { RequestLine } from "./RequestLine";
 import { SessionCaller } from "./SessionCaller";
 
 const kinds: Option<CallerKind>[] = [
-  { id: "minted", title: "Minted token" },
+  { id: "minted", title: "Minted" },
   { id: "pasted", title: "Pasted" },
   { id: "session", title: "Session" },
   { id: "none", title: "Nobody" },

@@ -39,7 +39,7 @@ export function Editor({ text, label, describedBy, extensions, withLineNumbers =
           EditorView.cspNonce.of(styleNonce),
           withLineNumbers ? [lineNumbers(), highlightActiveLineGutter(), lintGutter()] : [],
           history(), drawSelection(), indentOnInput(), indentUnit.of("  "), bracketMatching(), closeBrackets(),
-          autocompletion(), highlightActiveLine(), json(), look,
+          autocompletion({ icons: false }), highlightActiveLine(), json(), look,
           EditorView.lineWrapping,
           tooltips({ parent: document.body }), // not cut off by a panel that scrolls
           keymap.of([tryKey, ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap, indentWithTab]),

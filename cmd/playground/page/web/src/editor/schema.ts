@@ -6,8 +6,12 @@ import { jsonLanguage } from "@codemirror/lang-json";
 import { type Diagnostic, setDiagnostics } from "@codemirror/lint";
 import type { Extension } from "@codemirror/state";
 import { type EditorView, hoverTooltip } from "@codemirror/view";
+import { disableErrorLogging } from "best-effort-json-parser";
 import { jsonCompletion, jsonSchemaHover, stateExtensions } from "codemirror-json-schema";
 import type { Finding } from "../types";
+
+// Half-written text is what an editor has, and no error for the console.
+disableErrorLogging();
 
 export function schemaExtensions(schema: Record<string, unknown>): Extension {
   return [
