@@ -64,7 +64,7 @@ func (r *running) startRunner(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", binary, "../go-runner").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	started, err := startRunner(t.Context(), binary, r.socket, testSecrets, io.Discard)
+	started, err := newLaunch(binary, r.socket, testSecrets, io.Discard).start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

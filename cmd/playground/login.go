@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 
@@ -41,6 +43,39 @@ func newSecrets() secrets { return secrets{app: rand.Text(), session: rand.Text(
 // environment is what the runner finds them in.
 func (s secrets) environment() []string {
 	return []string{appSecretName + "=" + s.app, sessionSecretName + "=" + s.session}
+}
+
+// remember puts the secrets into this process's own environment, where the page
+// finds what a configuration refers to. forget takes them out.
+func (s secrets) remember() (forget func(), err error) {
+	before := map[string]string{}
+	for _, pair := range s.environment() {
+		name, value, _ := strings.Cut(pair, "=")
+		if was, there := os.LookupEnv(name); there {
+			before[name] = was
+		}
+		err = errors.Join(err, os.Setenv(name, value))
+	}
+	return func() {
+		for _, pair := range s.environment() {
+			name, _, _ := strings.Cut(pair, "=")
+			_ = os.Unsetenv(name)
+			if was, there := before[name]; there {
+				_ = os.Setenv(name, was)
+			}
+		}
+	}, err
+}
+
+// tryClient is the application of the page's example with a login.
+const tryClient = "playground-app"
+
+// tryApplication is what the issuer is told of it.
+func tryApplication(gateway, secret string) issuer.Client {
+	return issuer.Client{
+		ID: tryClient, Secret: secret,
+		RedirectURIs: []string{gateway + "/try/callback"}, LogoutURIs: []string{gateway + goodbyePath},
+	}
 }
 
 // appRoute is the plugin's configuration for the page behind login.

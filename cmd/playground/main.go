@@ -46,6 +46,7 @@ func command() *cobra.Command {
 		},
 	}
 	root.Flags().StringVar(&tour.binary, "runner", "bin/go-runner", "the runner's binary")
+	root.Flags().StringVar(&tour.pageAddr, "page-addr", "127.0.0.1:9002", "where the page is served: an address of loopback")
 	root.Flags().BoolVar(&tour.once, "once", false, "send the requests, check every answer, and end")
 	root.AddCommand(issuerCommand(), upstreamCommand(), gatewayCommand(), demoCommand(), healthCommand())
 	return root

@@ -124,29 +124,34 @@ func (s *site) show(ctx context.Context, out io.Writer) error {
 
 // check sends every request and compares the answers.
 func (s *site) check(ctx context.Context, out io.Writer) error {
-	steps, err := s.steps(ctx)
+	list, err := s.outcomes(ctx)
 	if err != nil {
 		return err
 	}
-	var list []outcome
+	return report(out, list)
+}
+
+// outcomes are the answers beside the expected ones.
+func (s *site) outcomes(ctx context.Context) (list []outcome, err error) {
+	steps, err := s.steps(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, step := range steps {
 		got, err := step.send(ctx, s.gateway)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 		if err != nil {
 			got = "no answer: " + err.Error()
 		}
 		list = append(list, outcome{step.title, "GET " + step.path + step.sent(), got, step.expected()})
 	}
-	if !s.withoutLogin {
-		walked, err := s.walk(ctx)
-		if err != nil {
-			return err
-		}
-		list = append(list, walked...)
+	if s.withoutLogin {
+		return list, nil
 	}
-	return report(out, list)
+	walked, err := s.walk(ctx)
+	return append(list, walked...), err
 }
 
 // report writes what differs, and what does not. Its error counts.

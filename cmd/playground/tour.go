@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/cmd/playground/page"
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/revocation"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/gateway"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/issuer"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/upstream"
@@ -19,52 +21,95 @@ const doubled = "APISIX 3.18"
 
 // tour is the whole job on one machine.
 type tour struct {
-	binary string // the runner's
-	once   bool
+	binary   string // the runner's
+	pageAddr string
+	once     bool
 
 	secrets  secrets
+	taken    []string // what is said of ports that somebody else has
 	issuer   *issuer.Issuer
+	other    *issuer.Issuer // a second tenant
 	upstream *upstream.Upstream
 	gateway  *gateway.Gateway
+	wire     page.Wire
+	page     *page.Server
+	bench    *bench
 }
 
 func (t *tour) run(ctx context.Context, out, log io.Writer) (err error) {
+	if err := page.Loopback(t.pageAddr); err != nil {
+		return fmt.Errorf("--page-addr: %w", err)
+	}
 	dir, err := os.MkdirTemp("", "auth0-jwt-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	socket := filepath.Join(dir, "runner.sock")
 	t.secrets = newSecrets()
-	runner, err := startRunner(ctx, t.binary, socket, t.secrets, log)
+	forget, err := t.secrets.remember()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, runner.stop()) }()
+	defer forget()
 	// Deferred before it starts: what did start ends, whatever did not.
 	defer func() { err = errors.Join(err, t.close()) }()
-	if err := t.startServers(socket, dir); err != nil {
+	if err := t.start(ctx, dir, log); err != nil {
 		return err
 	}
 	site := t.site()
-	if err := site.putRoutes(ctx); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "issuer   %s\nupstream %s\ngateway  %s (Admin API %s)\n         a double of %s, not APISIX itself; make up starts the real one\nrunner   %s on %s\n\n",
-		t.issuer.URL(), t.upstream.URL(), t.gateway.URL(), t.gateway.AdminURL(), doubled, t.binary, socket)
+	t.introduce(out, t.bench.Runner().PID)
 	if t.once {
-		return site.check(ctx, out)
+		return t.check(ctx, site, out)
 	}
 	if err := site.show(ctx, out); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "The tokens are good for an hour. Ctrl-C ends it.")
+	fmt.Fprintln(out, "Ctrl-C ends it.")
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-runner.ended:
+	case <-t.bench.lost:
 		return errors.New("the runner ended by itself")
 	}
+}
+
+// start starts everything, the runner first and the page last.
+func (t *tour) start(ctx context.Context, dir string, log io.Writer) (err error) {
+	socket := filepath.Join(dir, "runner.sock")
+	if t.bench, err = startBench(ctx, t, newLaunch(t.binary, socket, t.secrets, log)); err != nil {
+		return err
+	}
+	if err := t.startServers(socket, dir); err != nil {
+		return err
+	}
+	if err := t.site().putRoutes(ctx); err != nil {
+		return err
+	}
+	return t.startPage(ctx)
+}
+
+// introduce says where everything is, the page first.
+func (t *tour) introduce(out io.Writer, pid int) {
+	fmt.Fprintf(out, "The playground's page: %s\n\n", t.page.URL())
+	for _, said := range t.taken {
+		fmt.Fprintln(out, said)
+	}
+	fmt.Fprintf(out, "gateway  %s (Admin API %s)\n         a double of %s, which it was tested against, and not APISIX itself; make up starts the real one\n"+
+		"issuer   %s, and a second tenant at %s\nupstream %s\nrunner   %s, process %d\n\n",
+		t.gateway.URL(), t.gateway.AdminURL(), doubled, t.issuer.URL(), t.other.URL(), t.upstream.URL(), t.binary, pid)
+}
+
+// check asks the gateway and the page, and compares the answers.
+func (t *tour) check(ctx context.Context, site *site, out io.Writer) error {
+	list, err := site.outcomes(ctx)
+	if err != nil {
+		return err
+	}
+	asked, err := askPage(ctx, t.page)
+	if err != nil {
+		return err
+	}
+	return report(out, append(list, asked...))
 }
 
 // site is what was started here.
@@ -82,37 +127,73 @@ func (t *tour) startServers(socket, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	if t.issuer, err = issuer.Start(issuer.Options{Addr: free("127.0.0.1:9000")}); err != nil {
+	if t.issuer, err = issuer.Start(issuer.Options{Addr: t.port("127.0.0.1:9000")}); err != nil {
 		return err
 	}
-	if t.upstream, err = upstream.StartWithPages(free("127.0.0.1:9001"), pages); err != nil {
+	if t.other, err = issuer.Start(issuer.Options{Addr: t.port("127.0.0.1:9003")}); err != nil {
+		return err
+	}
+	if t.upstream, err = upstream.StartWithPages(t.port("127.0.0.1:9001"), pages); err != nil {
 		return err
 	}
 	t.gateway, err = gateway.Start(gateway.Options{
-		Addr: free("127.0.0.1:9080"), AdminAddr: free("127.0.0.1:9180"), SocketPath: socket, Workers: 2, Log: log,
+		Addr: t.port("127.0.0.1:9080"), AdminAddr: t.port("127.0.0.1:9180"), SocketPath: socket, Workers: 2, Log: log,
+		Trace: t.wire.Record,
 	})
 	return err
 }
 
-// free is addr, or any free port where somebody has that one.
-func free(addr string) string {
-	l, err := net.Listen("tcp", addr)
+// startPage serves the page on what was started.
+func (t *tour) startPage(ctx context.Context) error {
+	b := t.bench
+	b.load = &load{gateway: t.gateway.URL(), mint: t.issuer.Mint}
+	metrics, err := b.Metrics(ctx)
 	if err != nil {
-		return "127.0.0.1:0"
+		return err
 	}
-	l.Close()
-	return addr
+	b.version = readVersion(metrics)
+	if err := t.issuer.Register(tryApplication(t.gateway.URL(), t.secrets.app)); err != nil {
+		return err
+	}
+	leaver := revocation.Revocation{Issuer: t.issuer.URL(), Kind: revocation.Subject, Value: page.Leaver, Before: b.began}
+	if err := b.revoke(ctx, leaver); err != nil {
+		return err
+	}
+	t.page, err = page.Start(page.Options{Addr: t.port(t.pageAddr), Bench: b, Wire: &t.wire})
+	return err
 }
 
+// port is addr, or any free one where somebody has that; then it is told.
+func (t *tour) port(addr string) string {
+	got := free(addr)
+	_, wanted, _ := net.SplitHostPort(addr)
+	if _, using, _ := net.SplitHostPort(got); using != wanted && wanted != "0" {
+		t.taken = append(t.taken, fmt.Sprintf("port %s is taken, using %s", wanted, using))
+	}
+	return got
+}
+
+// close ends what was started, the last first; the runner is the last to end.
 func (t *tour) close() (err error) {
+	if t.page != nil {
+		err = t.page.Close()
+	}
+	if t.bench != nil && t.bench.load != nil {
+		t.bench.load.stop()
+	}
 	if t.gateway != nil {
-		err = t.gateway.Close()
+		err = errors.Join(err, t.gateway.Close())
 	}
 	if t.upstream != nil {
 		err = errors.Join(err, t.upstream.Close())
 	}
-	if t.issuer != nil {
-		err = errors.Join(err, t.issuer.Close())
+	for _, i := range []*issuer.Issuer{t.issuer, t.other} {
+		if i != nil {
+			err = errors.Join(err, i.Close())
+		}
+	}
+	if t.bench != nil {
+		err = errors.Join(err, t.bench.stop())
 	}
 	return err
 }

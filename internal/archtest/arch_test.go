@@ -17,7 +17,8 @@ const module = "github.com/apisix-auth0-jwt/apisix-auth0-jwt/"
 // what its own line names, and the official runner only where it says so.
 var layers = map[string][]string{
 	"cmd/go-runner":              {"internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/redis", "internal/refusal", "internal/resource", "internal/revocation", "internal/runner", "internal/secret", "internal/strictjson", "internal/telemetry", "plugins/auth0jwt", officialRunner},
-	"cmd/playground":             {"internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
+	"cmd/playground":             {"cmd/playground/page", "internal/revocation", "internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream"},
+	"cmd/playground/page":        {"internal/a6", "internal/config", "internal/gate", "internal/inspect", "internal/revocation", "internal/strictjson", "internal/testkit/forge", "internal/testkit/gateway", "internal/testkit/issuer", "internal/testkit/upstream", "internal/token"},
 	"plugins/auth0jwt/register":  {"plugins/auth0jwt", officialRunner},
 	"plugins/engine":             {"internal/runner", officialRunner},
 	"plugins/auth0jwt":           {"internal/config", "internal/fold", "internal/gate", "internal/identity", "internal/inplace", "internal/login", "internal/redis", "internal/refusal", "internal/replay", "internal/revocation", "internal/session/store", officialRunner},
@@ -168,7 +169,7 @@ func TestTheTableOfLayersKeepsTheRules(t *testing.T) {
 			if inside && (strings.HasPrefix(path, "plugins/") || strings.HasPrefix(path, "cmd/")) {
 				t.Errorf("%s may import %s: internal packages know no plugin and no command", name, path)
 			}
-			if testkit(path) && !testkit(name) && name != "cmd/playground" {
+			if playground := name == "cmd/playground" || strings.HasPrefix(name, "cmd/playground/"); testkit(path) && !testkit(name) && !playground {
 				t.Errorf("%s may import %s: no product code does", name, path)
 			}
 			if path == officialRunner && inside && name != "internal/runner" && name != "internal/inplace" {

@@ -17,7 +17,7 @@ import (
 
 // Case is a request to explain, and who judges it.
 type Case struct {
-	Config  *config.Config
+	Config  *config.Config // nil is one that has errors, and Route then denies
 	Gate    *gate.Gate
 	Route   *gate.Route
 	Request gate.Request
@@ -28,7 +28,18 @@ type Case struct {
 	Others []*config.Config
 	// Claims says whether claims of the token are shown. The token never is.
 	Claims Claims
+	// Revocations says whether the gate knows what was revoked.
+	Revocations RevocationKnowledge
 }
+
+// RevocationKnowledge says whether a gate knows what was revoked.
+type RevocationKnowledge uint8
+
+// The values of RevocationKnowledge.
+const (
+	RevocationsUnknown RevocationKnowledge = iota // as of a command, which no runner tells
+	RevocationsKnown
+)
 
 // Claims says whether claims of the token are shown.
 type Claims bool
@@ -75,6 +86,9 @@ var outcomeNames = map[policy.Outcome]string{
 // Explain judges the request as the runner would and says how every check
 // ended.
 func Explain(ctx context.Context, c Case) *Explanation {
+	if c.Config == nil {
+		return explainDenied(c)
+	}
 	if answer, asked := c.Route.Metadata(c.Request); asked {
 		return &Explanation{
 			Notes:  []string{"this is the path of the route's protected resource metadata, which is answered before any check of a token"},
@@ -125,6 +139,20 @@ func Explain(ctx context.Context, c Case) *Explanation {
 		return x
 	}
 	x.Answer, x.Reason = c.Route.Answer(d.Refusal()), d.Refusal().Kind.Reason()
+	return x
+}
+
+// explainDenied is the walk of a route that denies every request. Nothing but the
+// configuration is looked at.
+func explainDenied(c Case) *Explanation {
+	d, steps := c.Gate.Explain(c.Route, c.Request)
+	x := &Explanation{Answer: c.Route.Answer(d.Refusal()), Reason: d.Refusal().Kind.Reason()}
+	for n, step := range steps {
+		x.Checks = append(x.Checks, ExplainedCheck{Number: n + 1, Name: step.Check.Name, Outcome: outcomeNames[step.Outcome]})
+		if step.Outcome == policy.Refused {
+			x.Checks[n].Reason = x.Reason
+		}
+	}
 	return x
 }
 

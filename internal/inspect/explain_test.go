@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
@@ -174,6 +175,37 @@ func TestATokenIsTakenAsItIsPasted(t *testing.T) {
 	} {
 		if raw, note := inspect.Pasted(tt.given); raw != tt.raw || (note != "") != tt.noted {
 			t.Errorf("%q: %q, %q", tt.given, raw, note)
+		}
+	}
+}
+
+func TestExplainOfAConfigurationWithErrorsEndsAtItsFirstCheck(t *testing.T) {
+	g := gate.New(gate.Options{Now: func() time.Time { return judgedAt }, Logger: slog.New(slog.DiscardHandler)})
+	defer g.Close()
+	req := &inspect.Request{Verb: "GET", URL: must(url.Parse("https://api.example.com/orders"))}
+	x := inspect.Explain(t.Context(), inspect.Case{Gate: g, Route: g.Compile([]byte(`{"issuer":1}`)), Request: req, Now: judgedAt})
+	if x.Forward || x.Answer.Status != 500 || x.Reason != "config_invalid" {
+		t.Errorf("got %+v", x)
+	}
+	for n, c := range x.Checks {
+		if want := map[bool]string{true: "refused", false: "not_reached"}[n == 0]; c.Outcome != want {
+			t.Errorf("check %d is %s", n+1, c.Outcome)
+		}
+	}
+}
+
+func TestExplainSaysWhetherTheTokenWasLookedUpAmongWhatWasRevoked(t *testing.T) {
+	conf := must(config.Parse([]byte(`{"domain":"tenant.eu.auth0.com","audience":"https://api.example.com"}`), config.Options{}))
+	conf.Issuers[0].JWKS, conf.Issuers[0].DiscoveryURL = keySet(), ""
+	g := gate.New(gate.Options{Now: func() time.Time { return judgedAt }})
+	defer g.Close()
+	req := &inspect.Request{Verb: "GET", URL: must(url.Parse("https://api.example.com/orders"))}
+	req.Carry(conf, signed(tenant))
+	for knows, says := range map[inspect.RevocationKnowledge]string{inspect.RevocationsUnknown: "not looked up", inspect.RevocationsKnown: "not among what was revoked"} {
+		x := inspect.Explain(t.Context(), inspect.Case{Config: conf, Gate: g, Route: must(g.Route(conf, nil)), Request: req, Now: judgedAt, Revocations: knows})
+		var out strings.Builder
+		if err := x.WriteText(&out); err != nil || !strings.Contains(out.String(), says) {
+			t.Errorf("%v: %q is not in:\n%s", err, says, out.String())
 		}
 	}
 }

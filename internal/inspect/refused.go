@@ -19,6 +19,8 @@ func (s *subject) passed(c *policy.Check) []string {
 		return []string{s.keyName()}
 	case slices.Contains(c.Kinds, refusal.Expired):
 		return s.validity()
+	case slices.Contains(c.Kinds, refusal.Revoked) && s.Revocations == RevocationsKnown:
+		return []string{"looked up: the token is not among what was revoked"}
 	case slices.Contains(c.Kinds, refusal.Revoked):
 		return []string{"not looked up: this command does not know what was revoked; GET /revocations at a runner's --admin-addr lists it"}
 	}

@@ -36,6 +36,9 @@ type Options struct {
 	// old ones' end. nginx sleeps 100 ms, and so does the default.
 	Overlap func()
 	Log     io.Writer // the double's log and Cmd's output; discarded by default
+	// Trace is called with every exchange that a runner answered, before the
+	// request goes on; nil is none. Many goroutines call it.
+	Trace func(Exchange)
 }
 
 // Gateway is a running double.

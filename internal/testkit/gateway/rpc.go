@@ -65,7 +65,7 @@ func (w *worker) exchange(conn *runnerConn, req *request, block *extPlugin, key 
 		return a6.Answer{}, err
 	}
 	path := req.shownPath() // before the arguments, which may come with it
-	payload, err := a6.EncodeRequest(a6.Request{
+	shown := a6.Request{
 		ID:        w.nextID(),
 		SrcIP:     req.remote.Addr().Unmap().AsSlice(),
 		Method:    req.method,
@@ -73,7 +73,8 @@ func (w *worker) exchange(conn *runnerConn, req *request, block *extPlugin, key 
 		Args:      parseArgs(req.query).entries(),
 		Headers:   req.showHeaders(),
 		ConfToken: token,
-	})
+	}
+	payload, err := a6.EncodeRequest(shown)
 	if err != nil {
 		return a6.Answer{}, errNoMethod
 	}
@@ -87,7 +88,11 @@ func (w *worker) exchange(conn *runnerConn, req *request, block *extPlugin, key 
 		case err != nil:
 			return a6.Answer{}, err
 		case got == a6.HTTPReqCall:
-			return a6.DecodeAnswer(payload)
+			verdict, err := a6.DecodeAnswer(payload)
+			if err == nil && w.gateway.options.Trace != nil {
+				w.gateway.options.Trace(Exchange{Client: req.remote, Shown: shown, Answer: verdict})
+			}
+			return verdict, err
 		case got != a6.ExtraInfo:
 			return a6.Answer{}, fmt.Errorf("unexpected frame of type %d", got)
 		}

@@ -4,12 +4,13 @@ import (
 	"html/template"
 	"io"
 
+	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/cmd/playground/page"
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/upstream"
 )
 
-// page is the demo's application: it knows who is there from the identity
+// application is the demo's application: it knows who is there from the identity
 // headers alone, and has no login code.
-var page = template.Must(template.New("page").Parse(`<!doctype html>
+var application = template.Must(template.New("application").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>The demo's application</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem}td{padding-right:1rem}</style></head>
 <body>
@@ -31,21 +32,37 @@ var page = template.Must(template.New("page").Parse(`<!doctype html>
 
 // pages are the upstream's answers to browsers. What the steps of the tour ask
 // for stays JSON.
-var pages = upstream.Pages{appPath: writePage, goodbyePath: writePage}
+var pages = upstream.Pages{appPath: writePage, goodbyePath: writePage, page.DonePath: writeDone}
 
 func writePage(w io.Writer, e upstream.Echo) error {
-	header := func(name string) string {
-		if values := e.Headers[name]; len(values) > 0 {
-			return values[0]
-		}
-		return ""
-	}
 	path := e.Path
 	if e.Query != "" {
 		path += "?" + e.Query
 	}
-	return page.Execute(w, map[string]string{
-		"User": header("X-User-Id"), "Name": header("X-User-Name"), "Email": header("X-User-Email"),
+	return application.Execute(w, map[string]string{
+		"User": received(e, "X-User-Id"), "Name": received(e, "X-User-Name"), "Email": received(e, "X-User-Email"),
 		"Path": path, "App": appPath, "DeepLink": deepLink, "Logout": logoutPath,
 	})
+}
+
+// done is where a login that the playground's page began ends.
+var done = template.Must(template.New("done").Parse(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Logged in</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem}</style></head>
+<body>
+<h1>You are logged in{{with .User}} as <span id="user">{{.}}</span>{{end}}</h1>
+<p>This browser has a session of the route now. Close this tab, go back to the playground and send the request again.</p>
+</body></html>
+`))
+
+func writeDone(w io.Writer, e upstream.Echo) error {
+	return done.Execute(w, map[string]string{"User": received(e, "X-User-Id")})
+}
+
+// received is the first value of a header.
+func received(e upstream.Echo, name string) string {
+	if values := e.Headers[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
