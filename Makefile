@@ -43,7 +43,7 @@ WEB_SOURCES = $(addprefix $(WEB)/,package.json package-lock.json tsconfig.json b
 WEB_READY  = { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci; }
 
 .DEFAULT_GOAL := help
-.PHONY: help build page run up down check unit e2e browser chaos test compose-config kubernetes bench fuzz image release release-snapshot vulncheck clean
+.PHONY: help build page run up down check unit e2e browser screenshots chaos test compose-config kubernetes bench fuzz image release release-snapshot vulncheck clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -108,8 +108,11 @@ unit: ## unit tests with the race detector, fuzz corpora included
 e2e: ## end to end, on the gateway double or with GATEWAY= ADMIN= on a real APISIX
 	$(E2E_ENV) $(GO) test -count=1 -v -timeout 10m ./ci/...
 
-browser: ## logins, logouts and attacks in a real Chromium (Debian: apt-get install chromium)
+browser: page ## logins, attacks and the playground's page in a real Chromium (Debian: apt-get install chromium)
 	$(GO) test -count=1 -v -timeout 10m ./internal/browsertest
+
+screenshots: page ## the pictures of the playground in docs/images, taken anew
+	SCREENSHOTS='$(abspath docs/images)' $(GO) test -count=1 -run TestScreenshots ./internal/browsertest
 
 chaos: ## two minutes of an issuer that is sick at random, under load
 	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),120) $(GO) test -count=1 -v -timeout 10m -run TestChaos ./ci/

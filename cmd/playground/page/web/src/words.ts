@@ -18,6 +18,7 @@ const reasons: Record<string, string> = {
   multiple_tokens: "The request carries more than one token, and nobody can say which one counts.",
   cross_site_request: "Another site made this request in the user's name.",
   session_unavailable: "The session could not be looked up, and what is not decided is denied.",
+  login_redirect: "Nobody is logged in: the gateway sends the browser to the provider's login page, and back to this page after it.",
   missing_token: "The request came without a token, and this route needs one.",
   malformed_token: "What the request carries cannot be read as a token.",
   alg_not_allowed: "The token is signed by an algorithm that this route does not take.",
@@ -59,7 +60,7 @@ export function inWords(trial: Trial): Words {
     return { tone: "good", title: "Forwarded", about: forwarded(trial) };
   }
   if (answer.status >= 300 && answer.status < 400) {
-    return { tone: "info", title: "Sent to log in", about: "Nobody is logged in yet: the gateway sends the browser to the provider's login page." };
+    return { tone: "info", title: "Sent to log in", about: reasonInWords(answer.reason) || "The gateway sends the browser elsewhere." };
   }
   if (answer.status === 500 || answer.status === 503) {
     return { tone: "warn", title: answer.status === 500 ? "Cannot decide" : "Cannot decide yet", about: reasonInWords(answer.reason) || "The runner could not decide, and what is not decided is denied." };

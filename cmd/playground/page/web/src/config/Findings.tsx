@@ -28,8 +28,8 @@ export function Findings() {
         {findings.value.map((f, n) => (
           <li key={n} data-severity={f.severity}>
             <button type="button" disabled={f.from === undefined} onClick={() => f.from !== undefined && (goTo.value = { from: f.from, to: f.to ?? f.from })}>
-              <span class={`badge ${f.severity === "error" ? "bad" : "warn"}`}>{f.severity}</span>
-              {f.path && <code>{f.path}</code>}
+              <span class={`badge ${f.severity === "error" ? "bad" : "warn"}`}>{f.severity}</span>{" "}
+              {f.path && <><code>{f.path}</code>{" "}</>}
               <span class="message">{f.message}</span>
             </button>
           </li>

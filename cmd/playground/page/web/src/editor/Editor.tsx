@@ -23,6 +23,19 @@ export interface EditorProps {
   onView?: (view: EditorView) => (() => void) | void;
 }
 
+// Typing over lines that are selected: Chromium would join what is left of them
+// with a style attribute, which the page's policy does not allow.
+const overSelectedLines = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { from, to } = view.state.selection.main;
+    const { doc } = view.state;
+    if (event.inputType !== "insertText" || event.data === null || event.isComposing || doc.lineAt(from).number === doc.lineAt(to).number) return false;
+    event.preventDefault();
+    view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+    return true;
+  },
+});
+
 const tryKey = { key: "Mod-Enter", run: () => (void tryNow(), true) };
 
 export function Editor({ text, label, describedBy, extensions, withLineNumbers = false, onView }: EditorProps) {
@@ -47,6 +60,7 @@ export function Editor({ text, label, describedBy, extensions, withLineNumbers =
           EditorView.updateListener.of((update) => {
             if (update.docChanged) text.value = update.state.doc.toString();
           }),
+          overSelectedLines,
           more.current.of(extensions ?? []),
         ],
       }),

@@ -10,10 +10,10 @@ export function Verdict() {
   const answer = trial.value?.answer;
   if (!words || !answer) return null;
   return (
-    <div class="verdict" data-tone={words.tone} data-status={answer.status} data-reason={answer.reason ?? ""} data-tried={tried.value} aria-busy={trying.value}>
+    <div key={tried.value} class="verdict" data-tone={words.tone} data-status={answer.status} data-reason={answer.reason ?? ""} data-tried={tried.value} aria-busy={trying.value}>
       <span class="verdict-sign"><Icon name={icons[words.tone]} /></span>
       <div class="verdict-words">
-        <p class="verdict-title">{words.title}{answer.reason && <span class="reason">{plain(answer.reason)}</span>}</p>
+        <p class="verdict-title">{words.title}{words.tone !== "good" && answer.reason && <span class="reason">{plain(answer.reason)}</span>}</p>
         <p class="verdict-about">{words.about}</p>
       </div>
       <p class="verdict-status"><span class="unseen">Status </span>{answer.status}</p>

@@ -47,6 +47,7 @@ export async function tryNow(): Promise<void> {
     announce(`${result.answer.status}. ${inWords(result).title}.`);
   } catch (cause) {
     if (mine.signal.aborted) return;
+    trial.value = null; // what is there is of another request
     tryFailed.value = cause instanceof Error ? cause.message : String(cause);
     announce(tryFailed.value);
   } finally {
