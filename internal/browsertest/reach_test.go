@@ -57,8 +57,8 @@ func TestAxeFindsNothingSerious(t *testing.T) {
 			v.choose("session")
 			v.click(`[data-hop="upstream"] button`)
 			look("sent to log in")
+			v.after(func() { v.choose("pasted") }, "302", "login_redirect")
 			v.after(func() { v.write(".config", `{"audiance": 1}`) }, "500", "config_invalid")
-			v.choose("pasted")
 			look("an error")
 		})
 	}

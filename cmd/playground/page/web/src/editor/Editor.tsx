@@ -56,7 +56,7 @@ export function Editor({ text, label, describedBy, extensions, withLineNumbers =
           EditorView.lineWrapping,
           tooltips({ parent: document.body }), // not cut off by a panel that scrolls
           keymap.of([tryKey, ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap, indentWithTab]),
-          EditorView.contentAttributes.of({ "aria-label": label, ...(describedBy ? { "aria-describedby": describedBy } : {}) }),
+          EditorView.contentAttributes.of({ tabindex: "0", "aria-label": label, ...(describedBy ? { "aria-describedby": describedBy } : {}) }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) text.value = update.state.doc.toString();
           }),
