@@ -19,7 +19,7 @@ func TestEveryExampleOfThePlaygroundShowsItsDecision(t *testing.T) {
 		{"tenants", "200", "forwarded", "upstream", ""},
 		{"organization-mfa", "401", "step_up_required", "runner", "require_mfa, acr_values, max_auth_age"},
 		{"dpop", "401", "dpop_failed", "runner", "DPoP binding"},
-		{"login", "302", "login_redirect", "runner", ""},
+		{"login", "302", "login_redirect", "runner", "a token is there"},
 		{"revoked", "401", "revoked", "runner", "the token was not revoked"},
 	} {
 		t.Run(tc.example, func(t *testing.T) {
@@ -27,7 +27,7 @@ func TestEveryExampleOfThePlaygroundShowsItsDecision(t *testing.T) {
 			if o.AnsweredBy != tc.answeredBy {
 				t.Errorf("%s answered", o.AnsweredBy)
 			}
-			if tc.refused != "" && !slices.Equal(o.Refused, []string{tc.refused}) {
+			if strings.Join(o.Refused, "; ") != tc.refused {
 				t.Errorf("the checks %q refused", o.Refused)
 			}
 			v.waitFor("a configuration without errors", `document.querySelector(".findings").dataset.tone !== "bad"`)

@@ -85,6 +85,22 @@ func TestThePageFitsAPhone(t *testing.T) {
 	}
 }
 
+func TestOnAWideScreenThePartsScrollAndThePageDoesNot(t *testing.T) {
+	v := newVisitor(t)
+	v.do(chromedp.EmulateViewport(1440, 900))
+	v.after(func() { v.pick("tenants") }, "200", "forwarded")
+	if got := script[int](v.tab, `document.documentElement.scrollHeight`); got > 900 {
+		t.Errorf("the page is %d high", got)
+	}
+	if !script[bool](v.tab, `(e => e.scrollHeight > e.clientHeight)(document.querySelector(".outcome"))`) {
+		t.Error("what happened does not scroll")
+	}
+	v.click(".dock h2 button")
+	if got := script[int](v.tab, `document.documentElement.scrollHeight`); got > 900 {
+		t.Errorf("with the live view open the page is %d high", got)
+	}
+}
+
 func jsonOf(value any) string {
 	text, _ := json.Marshal(value)
 	return string(text)

@@ -16,6 +16,7 @@ import (
 func TestScreenshots(t *testing.T) {
 	dir := cmp.Or(os.Getenv("SCREENSHOTS"), t.TempDir())
 	v := newVisitor(t)
+	v.do(chromedp.EmulateViewport(1440, 1000))
 	v.after(func() { v.pick("tenants") }, "200", "forwarded")
 	v.after(func() { v.pick("email") }, "403", "claim_mismatch")
 	v.after(func() {

@@ -29,7 +29,7 @@ export function CallerPanel() {
       {kind.value === "minted" && <Minted />}
       {kind.value === "pasted" && <Pasted />}
       {kind.value === "session" && <SessionCaller />}
-      {kind.value === "none" && <p class="hint">The request carries no token and no session. Routes with <code>unauth_action: "pass"</code> take it all the same.</p>}
+      {kind.value === "none" && <p class="hint">The request carries no token and no session. Routes with <code>unauth_action: "pass"</code> take it all the same. To come as somebody who is logged in, choose Session.</p>}
     </section>
   );
 }

@@ -20,7 +20,7 @@ export function Dock() {
         <p class="dock-figure runner" data-up={now?.runner.up ?? false}>
           <span class="lamp" aria-hidden="true" />{liveLost.value ? "connection lost" : now?.runner.up ? `runner up${now.runner.pid ? `, pid ${now.runner.pid}` : ""}` : "runner down"}
         </p>
-        <p class="dock-figure"><Sparkline values={rates.value} /><strong>{rate(now?.requestsPerSecond ?? 0)}</strong> requests/s</p>
+        <p class="dock-figure"><Sparkline values={rates.value} least={10} /><strong>{rate(now?.requestsPerSecond ?? 0)}</strong> requests/s</p>
         <Wrong />
       </div>
       <div id="dock-body" class="dock-body" hidden={!open.value}>

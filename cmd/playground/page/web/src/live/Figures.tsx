@@ -14,7 +14,7 @@ export function Figures({ now }: { now: Live }) {
       <figure>
         <figcaption>Latency</figcaption>
         <p class="big">{brief(now.latency.p50)} <small>half are faster</small></p>
-        <Sparkline values={past((l) => l.latency.p99)} />
+        <Sparkline values={past((l) => l.latency.p99)} least={0.0005} />
         <p class="hint">99 of 100 within {brief(now.latency.p99)}</p>
       </figure>
       <Verdicts now={now} />

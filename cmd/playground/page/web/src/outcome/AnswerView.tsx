@@ -1,4 +1,4 @@
-import type { Answer, Challenge } from "../types";
+import type { Answer, Challenge, Header } from "../types";
 import { HeaderList } from "../ui/HeaderList";
 
 function pretty(body: string): string {
@@ -14,11 +14,23 @@ export function AnswerView({ answer }: { answer: Answer }) {
   return (
     <section class="answer" aria-labelledby="answer-title">
       <h3 id="answer-title">What the client got</h3>
-      {answer.location && <p class="location">Sent on to <code>{answer.location}</code></p>}
+      {answer.location && <Location url={answer.location} />}
       {(answer.challenges ?? []).map((c, n) => <ChallengeView key={n} challenge={c} />)}
       <HeaderList headers={[["Status", String(answer.status)], ...answer.headers]} label="Headers of the answer" />
       {answer.body ? <pre class="body" tabindex={0} aria-label="Body of the answer">{pretty(answer.body)}</pre> : <p class="hint">The body is empty.</p>}
     </section>
+  );
+}
+
+// Location is where the browser goes next, its arguments one below the other.
+function Location({ url }: { url: string }) {
+  const [page = "", query = ""] = url.split("?", 2);
+  const params: Header[] = [...new URLSearchParams(query)];
+  return (
+    <div class="challenge">
+      <p>The browser is sent on to <code>{page}</code></p>
+      {params.length > 0 && <HeaderList headers={params} label="Arguments of the address" />}
+    </div>
   );
 }
 

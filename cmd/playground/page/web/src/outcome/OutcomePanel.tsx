@@ -18,9 +18,10 @@ export function OutcomePanel() {
         <>
           <Verdict />
           <Hops trial={result} />
-          <Checks trial={result} />
-          {/* First what is more to say: a challenge, or what the upstream was told. */}
-          {result.upstream ? <><Upstream trial={result} /><AnswerView answer={result.answer} /></> : <><AnswerView answer={result.answer} /><Upstream trial={result} /></>}
+          {/* First what people want to know: what the upstream was told, or which check refused. */}
+          {result.upstream
+            ? <><Upstream trial={result} /><Checks trial={result} /><AnswerView answer={result.answer} /></>
+            : <><Checks trial={result} /><AnswerView answer={result.answer} /><Upstream trial={result} /></>}
           {result.share && <Share share={result.share} />}
         </>
       ) : !tryFailed.value && <p class="hint">The first request is on its way.</p>}

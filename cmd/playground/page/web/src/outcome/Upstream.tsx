@@ -49,10 +49,8 @@ export function Upstream({ trial }: { trial: Trial }) {
           {rowsOf(trial).map((r, n) => (
             <tr key={n} data-mark={r.mark} data-header={r.name.toLowerCase()}>
               <th scope="row"><code>{r.name}</code>{marks[r.mark] && <span class={`badge ${r.mark}`}>{marks[r.mark]}</span>}</th>
-              <td class="mono">
-                {r.sent === undefined ? <None /> : replaced(r) ? <><s><Value text={r.sent} most={most} /></s>{r.mark === "identity" && <span class="badge stripped">stripped</span>}</> : <Value text={r.sent} most={most} />}
-              </td>
-              <td class="mono">{r.received === undefined ? <None /> : <Value text={r.received} most={most} />}</td>
+              <td class="mono"><span><Sent row={r} /></span></td>
+              <td class="mono"><span>{r.received === undefined ? <None /> : <Value text={r.received} most={most} />}</span></td>
             </tr>
           ))}
         </tbody>
@@ -64,6 +62,17 @@ export function Upstream({ trial }: { trial: Trial }) {
 // replaced reports whether what the client sent did not come through.
 function replaced(r: Row): boolean {
   return r.mark === "stripped" || (r.mark === "identity" && r.sent !== undefined && r.sent !== r.received);
+}
+
+function Sent({ row }: { row: Row }) {
+  if (row.sent === undefined) return <None />;
+  if (!replaced(row)) return <Value text={row.sent} most={most} />;
+  return (
+    <>
+      <s><Value text={row.sent} most={most} /></s>
+      {row.mark === "identity" && <span class="badge stripped">stripped</span>}
+    </>
+  );
 }
 
 function None() {
