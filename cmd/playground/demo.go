@@ -56,7 +56,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 	}
 	issuer := remoteIssuer(base(d.issuer))
 	s := &site{
-		gateway: base(d.gateway), admin: base(d.admin), adminKey: key, node: d.node,
+		gateway: base(d.gateway), admin: base(d.admin), adminKey: key, mintAt: string(issuer), node: d.node,
 		mint: issuer.mint, register: issuer.registerClient, withoutLogin: d.withoutLogin,
 	}
 	if !d.withoutLogin {
@@ -72,10 +72,10 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 	if d.once {
 		return s.check(ctx, out)
 	}
-	if err := s.show(ctx, out); err != nil {
+	if err := s.show(out); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "The tokens are good for an hour. make down ends it.")
+	fmt.Fprintln(out, "make down ends it.")
 	return nil
 }
 

@@ -107,7 +107,7 @@ func TestTheDemoShowsItsStepsOnAGatewayThatAsksForAKey(t *testing.T) {
 	}
 	for _, says := range []string{
 		"ADMIN_KEY in ", "X-API-KEY", "Admin API " + r.gateway.AdminURL(), r.issuer.URL(),
-		"curl -i " + r.gateway.URL() + "/api/me", "-H 'Authorization: Bearer ey", "# expect: 401", "make down",
+		"curl -i " + r.gateway.URL() + "/api/me", `-H "Authorization: Bearer $(mint '{`, "mint() { curl -s " + strings.TrimSuffix(r.issuer.URL(), "/"), "# expect: 401", "make down",
 		r.gateway.URL() + "/app/", "Continue as auth0|alice",
 	} {
 		if !strings.Contains(out, says) {

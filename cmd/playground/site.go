@@ -22,6 +22,7 @@ type site struct {
 	admin    string // the Admin API's, likewise
 	adminKey string // "" where the Admin API asks for none
 	issuer   string // its name in iss, which is where the runner reaches it
+	mintAt   string // the issuer, as it is reached from here; no slash at the end
 	node     string // host and port of the upstream, as the gateway reaches it
 	mint     func(context.Context, issuer.MintRequest) (string, error)
 	// withoutLogin is for a runner that has no secrets: the page behind login is

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -19,67 +19,92 @@ import (
 type step struct {
 	title   string
 	path    string
-	headers [][2]string
+	token   *issuer.MintRequest // nil is none
+	headers [][2]string         // with the token's last
 	status  int
 	seen    map[string]string // identity headers at the upstream; "" is none
 }
 
-func (s *site) steps(ctx context.Context) ([]step, error) {
-	var failed error
-	bearer := func(r issuer.MintRequest) [2]string {
-		token, err := s.mint(ctx, r)
-		failed = errors.Join(failed, err)
-		return [2]string{"Authorization", "Bearer " + token}
-	}
+// tourSteps are the requests, without their tokens.
+func tourSteps() []step {
 	user := map[string]any{"email": "ann@example.com", "email_verified": true}
 	forged := [2]string{"X-User-Id", "admin"}
-	steps := []step{
+	return []step{
 		{title: "no token", path: "/api/me", status: 401},
 		{
 			title: "a good token: the upstream sees who calls", path: "/api/me", status: 200,
-			headers: [][2]string{bearer(issuer.MintRequest{Claims: user})},
-			seen:    map[string]string{"X-User-Id": "auth0|user-1", "X-User-Email": "ann@example.com"},
+			token: &issuer.MintRequest{Claims: user},
+			seen:  map[string]string{"X-User-Id": "auth0|user-1", "X-User-Email": "ann@example.com"},
 		},
 		{
 			title: "the client's own X-User-Id does not get through", path: "/api/me", status: 200,
-			headers: [][2]string{bearer(issuer.MintRequest{Claims: user}), forged, {"X_User_Id", "admin"}},
-			seen:    map[string]string{"X-User-Id": "auth0|user-1", "X_user_id": ""},
+			token: &issuer.MintRequest{Claims: user}, headers: [][2]string{forged, {"X_User_Id", "admin"}},
+			seen: map[string]string{"X-User-Id": "auth0|user-1", "X_user_id": ""},
 		},
 		{
 			title: "an e-mail address that is not verified", path: "/api/me", status: 403,
-			headers: [][2]string{bearer(issuer.MintRequest{Claims: map[string]any{"email_verified": false}})},
+			token: &issuer.MintRequest{Claims: map[string]any{"email_verified": false}},
 		},
 		{
 			title: "an expired token", path: "/api/me", status: 401,
-			headers: [][2]string{bearer(issuer.MintRequest{Claims: user, ExpiresIn: -3600})},
+			token: &issuer.MintRequest{Claims: user, ExpiresIn: -3600},
 		},
 		{
 			title: "a forged signature", path: "/api/me", status: 401,
-			headers: [][2]string{bearer(issuer.MintRequest{Claims: user, Key: "rogue"})},
+			token: &issuer.MintRequest{Claims: user, Key: "rogue"},
 		},
-		{
-			title: "a token without the scope", path: "/orders/1", status: 403,
-			headers: [][2]string{bearer(issuer.MintRequest{})},
-		},
+		{title: "a token without the scope", path: "/orders/1", status: 403, token: &issuer.MintRequest{}},
 		{
 			title: "a token with the scope", path: "/orders/1", status: 200,
-			headers: [][2]string{bearer(issuer.MintRequest{Claims: map[string]any{"scope": "read:orders"}})},
+			token: &issuer.MintRequest{Claims: map[string]any{"scope": "read:orders"}},
 		},
 		{
 			title: "a public route without a token: no identity, even a forged one", path: "/public/news", status: 200,
 			headers: [][2]string{forged}, seen: map[string]string{"X-User-Id": ""},
 		},
 	}
-	return steps, failed
 }
 
-func (s step) curl(gateway string) string {
+// steps are the requests with their tokens.
+func (s *site) steps(ctx context.Context) ([]step, error) {
+	steps := tourSteps()
+	for n := range steps {
+		if steps[n].token == nil {
+			continue
+		}
+		token, err := s.mint(ctx, *steps[n].token)
+		if err != nil {
+			return nil, err
+		}
+		steps[n].headers = append(steps[n].headers, [2]string{"Authorization", "Bearer " + token})
+	}
+	return steps, nil
+}
+
+// mintFunction is a shell's function that asks the issuer for a token: tokens fill
+// the screen, and nobody reads them.
+func mintFunction(issuer string) string {
+	return `mint() { curl -s ` + issuer + `/mint -d "$1" | sed 's/.*"access_token":"\([^"]*\)".*/\1/'; }`
+}
+
+func (s step) curl(gateway string) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "curl -i %s%s", gateway, s.path)
 	for _, h := range s.headers {
 		fmt.Fprintf(&b, " \\\n  -H '%s: %s'", h[0], h[1])
 	}
-	return b.String()
+	if s.token == nil {
+		return b.String(), nil
+	}
+	asked := map[string]any{}
+	for name, value := range map[string]any{"claims": s.token.Claims, "key": s.token.Key, "expires_in": s.token.ExpiresIn} {
+		if !reflect.ValueOf(value).IsZero() {
+			asked[name] = value
+		}
+	}
+	text, err := json.Marshal(asked)
+	fmt.Fprintf(&b, " \\\n  -H \"Authorization: Bearer $(mint '%s')\"", text)
+	return b.String(), err
 }
 
 func (s step) expected() string {
@@ -108,13 +133,14 @@ func (s step) sent() string {
 }
 
 // show prints every request as a command to try, with the answer to expect.
-func (s *site) show(ctx context.Context, out io.Writer) error {
-	steps, err := s.steps(ctx)
-	if err != nil {
-		return err
-	}
-	for _, step := range steps {
-		fmt.Fprintf(out, "# %s\n%s\n# expect: %s\n\n", step.title, step.curl(s.gateway), step.expected())
+func (s *site) show(out io.Writer) error {
+	fmt.Fprintf(out, "# mint asks the local issuer for a token\n%s\n\n", mintFunction(s.mintAt))
+	for _, step := range tourSteps() {
+		command, err := step.curl(s.gateway)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "# %s\n%s\n# expect: %s\n\n", step.title, command, step.expected())
 	}
 	if !s.withoutLogin {
 		s.showLogin(out)

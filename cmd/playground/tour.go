@@ -61,7 +61,7 @@ func (t *tour) run(ctx context.Context, out, log io.Writer) (err error) {
 	if t.once {
 		return t.check(ctx, site, out)
 	}
-	if err := site.show(ctx, out); err != nil {
+	if err := site.show(out); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "Ctrl-C ends it.")
@@ -115,7 +115,7 @@ func (t *tour) check(ctx context.Context, site *site, out io.Writer) error {
 // site is what was started here.
 func (t *tour) site() *site {
 	return &site{
-		gateway: t.gateway.URL(), admin: t.gateway.AdminURL(), issuer: t.issuer.URL(), node: t.upstream.Node(),
+		gateway: t.gateway.URL(), admin: t.gateway.AdminURL(), issuer: t.issuer.URL(), mintAt: base(t.issuer.URL()), node: t.upstream.Node(),
 		mint:      func(_ context.Context, r issuer.MintRequest) (string, error) { return t.issuer.Mint(r) },
 		appSecret: t.secrets.app,
 		register:  func(_ context.Context, c issuer.Client) error { return t.issuer.Register(c) },
