@@ -100,7 +100,9 @@ func TestAPastedTokenIsTakenApartAndTried(t *testing.T) {
 	v.after(func() { v.choose("none") }, "401", "missing_token")
 	v.choose("pasted")
 	v.click("#pasted")
-	o := v.after(func() { v.do(chromedp.SendKeys(chromedp.CSS("#pasted"), "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtYWxsb3J5In0.AA")) }, "401", "alg_not_allowed")
+	o := v.after(func() {
+		v.do(chromedp.SendKeys(chromedp.CSS("#pasted"), "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtYWxsb3J5In0.AA"))
+	}, "401", "alg_not_allowed")
 	if len(o.Refused) != 1 {
 		t.Errorf("the checks %q refused", o.Refused)
 	}
@@ -110,7 +112,9 @@ func TestAPastedTokenIsTakenApartAndTried(t *testing.T) {
 func TestAnErrorOfTheConfigurationIsUnderlinedListedAndLedTo(t *testing.T) {
 	v := newVisitor(t)
 	v.after(func() { v.pick("machine") }, "403", "insufficient_scope")
-	o := v.after(func() { v.write(".config", "{\"issuer\": \"http://127.0.0.1:1/\",\n \"audiance\": \"x\", \"audience\": \"x\"}") }, "500", "config_invalid")
+	o := v.after(func() {
+		v.write(".config", "{\"issuer\": \"http://127.0.0.1:1/\",\n \"audiance\": \"x\", \"audience\": \"x\"}")
+	}, "500", "config_invalid")
 	if o.AnsweredBy != "runner" {
 		t.Errorf("%s answered", o.AnsweredBy)
 	}
@@ -146,7 +150,9 @@ func TestARealLoginGivesThePageASession(t *testing.T) {
 	v.after(func() { v.pick("login") }, "302", "login_redirect")
 	v.choose("session")
 	login := v.newTabOf(func() { v.click(".session li:first-child button") })
-	login.see("the login form", func(s view) bool { return strings.Contains(s.URL, "/authorize?") && strings.Contains(s.Text, "Continue as") })
+	login.see("the login form", func(s view) bool {
+		return strings.Contains(s.URL, "/authorize?") && strings.Contains(s.Text, "Continue as")
+	})
 	login.logIn(alice)
 	login.see("the route behind the login", func(s view) bool { return strings.Contains(s.URL, "/try/") && s.Status == 200 })
 	o := v.after(func() { v.click(".session li:last-child button") }, "200", "forwarded")

@@ -157,7 +157,9 @@ func contains(list []string, prefix string) bool {
 
 func TestAWholeTryGoesByKeyboardAlone(t *testing.T) {
 	v := newVisitor(t)
-	focus := func(selector string) { script[bool](v.tab, `(document.querySelector(`+jsonOf(selector)+`).focus(), true)`) }
+	focus := func(selector string) {
+		script[bool](v.tab, `(document.querySelector(`+jsonOf(selector)+`).focus(), true)`)
+	}
 	v.after(func() { focus(`[data-example="tenants"]`); v.press(kb.Enter) }, "200", "forwarded")
 	v.after(func() { focus(`[data-option="other-tenant"] input`); v.press(kb.ArrowLeft) }, "401", "bad_audience") // wrong-audience
 	focus(".config .cm-content")

@@ -1,3 +1,4 @@
+import { signal } from "@preact/signals";
 import type { Trial } from "../types";
 import { Value } from "../ui/HeaderList";
 
@@ -33,11 +34,17 @@ export function rowsOf({ sent, upstream }: Trial): Row[] {
 
 const most = 44; // characters of a value
 
+// all says whether the gateway's own headers are shown, such as X-Forwarded-For.
+const all = signal(false);
+
 const marks: Record<Row["mark"], string> = { identity: "identity", gateway: "gateway", kept: "kept", stripped: "stripped", unseen: "" };
 
 // Upstream is the point of it all: what the application is told, beside what the
 // client said.
 export function Upstream({ trial }: { trial: Trial }) {
+  const rows = rowsOf(trial);
+  const added = rows.filter((r) => r.mark === "gateway").length;
+  const shown = all.value ? rows : rows.filter((r) => r.mark !== "gateway");
   return (
     <section class="upstream" aria-labelledby="upstream-title">
       <h3 id="upstream-title">{trial.upstream ? "What the client sent, and what the upstream received" : "What the client sent; the upstream received nothing"}</h3>
@@ -46,7 +53,7 @@ export function Upstream({ trial }: { trial: Trial }) {
           <tr><th scope="col">Header</th><th scope="col">Client sent</th><th scope="col">Upstream received</th></tr>
         </thead>
         <tbody>
-          {rowsOf(trial).map((r, n) => (
+          {shown.map((r, n) => (
             <tr key={n} data-mark={r.mark} data-header={r.name.toLowerCase()}>
               <th scope="row"><code>{r.name}</code>{marks[r.mark] && <span class={`badge ${r.mark}`}>{marks[r.mark]}</span>}</th>
               <td class="mono"><span><Sent row={r} /></span></td>
@@ -55,6 +62,11 @@ export function Upstream({ trial }: { trial: Trial }) {
           ))}
         </tbody>
       </table>
+      {added > 0 && (
+        <button type="button" class="button small bare more" aria-pressed={all.value} onClick={() => (all.value = !all.value)}>
+          {all.value ? "Hide" : "Show"} {added} that every request gets from the gateway
+        </button>
+      )}
     </section>
   );
 }
