@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -182,14 +183,12 @@ func (b *bench) restart(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	var failed error
 	for _, r := range b.Revocations() {
-		if err := b.askRunner(ctx, next, http.MethodPost, r); err != nil {
-			b.succeed(next)
-			return "", err
-		}
+		failed = errors.Join(failed, b.askRunner(ctx, next, http.MethodPost, r))
 	}
-	b.succeed(next)
-	if err := old.stop(); err != nil {
+	b.succeed(next) // it has the socket, come what may
+	if err := errors.Join(failed, old.stop()); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("Process %d took the socket over from process %d, which then ended. What was revoked was told to it again: with Redis, runners share that by themselves.",

@@ -149,13 +149,17 @@ func (b *bench) Metrics(ctx context.Context) ([]byte, error) {
 
 var errNoSuchAct = errors.New("there is no such act")
 
-// Act does what a button says, one at a time.
+// Act does what a button says, one at a time. What was begun is done to its end,
+// whether or not the page still waits for it; a rotation, which may wait long, is
+// not begun then.
 func (b *bench) Act(ctx context.Context, a page.Act, subject string) (said string, err error) {
 	b.acting.Lock()
 	defer b.acting.Unlock()
-	switch a {
-	case page.RotateKeys:
+	if a == page.RotateKeys {
 		return b.rotate(ctx)
+	}
+	ctx = context.WithoutCancel(ctx)
+	switch a {
 	case page.IssuerSick:
 		return b.makeSick(ctx)
 	case page.IssuerWell:

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,12 +56,12 @@ func startRunning(t *testing.T) *running {
 	return r
 }
 
-// startRunner builds the real one and starts it.
+// startRunner starts the real one.
 func (r *running) startRunner(t *testing.T) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "go-runner")
-	if out, err := exec.Command("go", "build", "-o", binary, "../go-runner").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	binary, err := builtRunner()
+	if err != nil {
+		t.Fatal(err)
 	}
 	started, err := newLaunch(binary, r.socket, testSecrets, io.Discard).start(t.Context())
 	if err != nil {

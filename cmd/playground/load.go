@@ -91,12 +91,13 @@ func (l *load) ended() bool {
 // stop ends it and waits for its last answers.
 func (l *load) stop() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.end == nil {
+	end, done := l.end, l.done
+	l.mu.Unlock()
+	if end == nil {
 		return
 	}
-	l.end()
-	<-l.done
+	end()
+	<-done
 }
 
 func (l *load) count() page.Load {

@@ -103,7 +103,9 @@ func (s *Server) try(r *http.Request, asked tryCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := s.second.explain(r.Context(), s.opt.Bench, asked.Config, conf, req)
+	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	defer cancel()
+	x, err := s.second.explain(ctx, s.opt.Bench, asked.Config, conf, req)
 	if err != nil {
 		return nil, err
 	}
