@@ -85,6 +85,13 @@ func TestThePageFitsAPhone(t *testing.T) {
 	}
 }
 
+func TestThePageSaysWhatItShows(t *testing.T) {
+	v := newVisitor(t)
+	for _, want := range []string{"a double of APISIX 3.18", "runner devel"} {
+		v.waitFor(want, `document.querySelector(".where").innerText.includes(`+jsonOf(want)+`)`)
+	}
+}
+
 func TestOnAWideScreenThePartsScrollAndThePageDoesNot(t *testing.T) {
 	v := newVisitor(t)
 	v.do(chromedp.EmulateViewport(1440, 900))

@@ -63,6 +63,9 @@ func TestNothingBreaksThroughTheTroubleThatThePageMakes(t *testing.T) {
 	}
 	v.act("load-stop")
 	v.nothingWrong()
+	// The example of a revoked user is for whoever comes next.
+	v.pick("revoked")
+	v.after(func() { v.act("revoke-user") }, "401", "revoked")
 }
 
 func TestASickIssuerShowsInTheLiveView(t *testing.T) {
