@@ -160,3 +160,19 @@ func TestARealLoginGivesThePageASession(t *testing.T) {
 		t.Errorf("the upstream was told %q", o.Identity)
 	}
 }
+
+func TestWhatWasTriedIsCopiedOutWithoutItsToken(t *testing.T) {
+	v := newVisitor(t)
+	v.after(func() { v.pick("tenants") }, "200", "forwarded")
+	script[bool](v.tab, `(navigator.clipboard.writeText = async text => { window.copied = text; }, true)`)
+	for kind, want := range map[string]string{"curl": "curl", "explain": "go-runner explain", "compose": "services:", "helm": "extraInitContainers:"} {
+		v.choose(kind)
+		v.click(".share .button")
+		v.waitFor(want+" copied", `(window.copied ?? "").includes(`+jsonOf(want)+`)`)
+		if copied := script[string](v.tab, `window.copied`); strings.Contains(copied, "eyJ") {
+			t.Errorf("%s has a token: %s", kind, copied)
+		}
+	}
+	v.click(".caller .row.between .button:last-child")
+	v.waitFor("the token copied", `(window.copied ?? "").startsWith("eyJ")`)
+}
