@@ -38,8 +38,14 @@ APISIX     = $(if $(filter cmd,$(PROFILE)),apisix-cmd,apisix)
 UNITS      = $(shell $(GO) list ./... | grep -v -e '/ci$$' -e '/internal/browsertest$$' -e '/internal/shiptest$$')
 E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)' RUNNER='$(RUNNER)' $(if $(GATEWAY),ADMIN_KEY="$(ADMIN_KEY_NOW)")
 
+# The playground's page: TypeScript, which Node.js builds into files that Go embeds.
+WEB        = cmd/playground/page/web
+WEB_SOURCES = $(addprefix $(WEB)/,package.json package-lock.json tsconfig.json build.mjs size.mjs) $(shell find $(WEB)/src -type f 2>/dev/null)
+# What stands in the lock, installed once for each lock.
+WEB_READY  = { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci; }
+
 .DEFAULT_GOAL := help
-.PHONY: help build run up down check unit e2e browser chaos test compose-config kubernetes bench fuzz image image-check image-digests release release-snapshot vulncheck clean
+.PHONY: help build page run up down check unit e2e browser screenshots chaos test compose-config kubernetes bench fuzz image image-check image-digests release release-snapshot vulncheck clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -51,8 +57,16 @@ run: build bin/playground ## the main job on this machine, with a double of APIS
 	@exec bin/playground $(ARGS)
 
 .PHONY: bin/playground
-bin/playground:
+bin/playground: page
 	$(GO) build -o bin/playground ./cmd/playground
+
+page: $(WEB)/dist/index.html ## the playground's page (needs Node.js; make run works without, and says so)
+
+# Without npm nothing is made, the playground says what is missing, and the next
+# make asks again.
+$(WEB)/dist/index.html: $(WEB_SOURCES)
+	@if command -v npm >/dev/null; then cd $(WEB) && $(WEB_READY) && npm run --silent build; \
+	else echo "The playground's page was not built, since npm (Node.js) is not installed; everything else works."; $(if $(CI),exit 1,true); fi
 
 up: compose-there image demo-secrets bin/playground ## the same with the real APISIX and etcd in containers: make up [PROFILE=cmd|monitoring] [ARGS=--once]
 	@# APISIX reads its config.yaml as user 636, whatever the umask of the clone was.
@@ -80,12 +94,14 @@ demo-secrets:
 	    { grep -q "^$$name=." .env || \
 	      printf '%s=demo-%s\n' $$name "$$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >>.env; } || exit 1; fi; done
 
-check: ## gofumpt, vet, staticcheck, actionlint
+check: ## gofumpt, vet, staticcheck, actionlint, and the types of the page
 	@unformatted=$$($(TOOL) gofumpt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "gofumpt: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	$(TOOL) actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
+	@if command -v npm >/dev/null; then cd $(WEB) && $(WEB_READY) && npm run --silent check; \
+	else echo "The types of the playground's page were not checked, since npm (Node.js) is not installed."; $(if $(CI),exit 1,true); fi
 
 unit: ## unit tests with the race detector, fuzz corpora included
 	$(GO) test -race $(UNITS)
@@ -94,8 +110,11 @@ unit: ## unit tests with the race detector, fuzz corpora included
 e2e: ## end to end, on the gateway double or with GATEWAY= ADMIN= on a real APISIX
 	$(E2E_ENV) $(GO) test -count=1 -v -timeout 10m ./ci/...
 
-browser: ## logins, logouts and attacks in a real Chromium (Debian: apt-get install chromium)
+browser: page ## logins, attacks and the playground's page in a real Chromium (Debian: apt-get install chromium)
 	$(GO) test -count=1 -v -timeout 10m ./internal/browsertest
+
+screenshots: page ## the pictures of the playground in docs/images, taken anew
+	SCREENSHOTS='$(abspath docs/images)' $(GO) test -count=1 -run TestScreenshots ./internal/browsertest
 
 chaos: ## two minutes of an issuer that is sick at random, under load
 	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),120) $(GO) test -count=1 -v -timeout 10m -run TestChaos ./ci/
@@ -200,4 +219,5 @@ vulncheck: ## known vulnerabilities (needs the network)
 	$(TOOL) govulncheck ./...
 
 clean: ## remove what was built
-	rm -rf bin dist
+	rm -rf bin dist $(WEB)/node_modules
+	find $(WEB)/dist -type f ! -name .gitignore -delete

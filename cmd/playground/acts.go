@@ -198,7 +198,7 @@ func (b *bench) restart(ctx context.Context) (string, error) {
 // readVersion is the version that the runner's metrics tell.
 func readVersion(metrics []byte) string {
 	_, rest, _ := strings.Cut(string(metrics), "auth0_jwt_build_info{")
-	_, rest, _ = strings.Cut(rest, `version="`)
+	_, rest, _ = strings.Cut(rest, `,version="`) // and not go_version
 	version, _, _ := strings.Cut(rest, `"`)
 	return version
 }

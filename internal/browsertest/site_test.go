@@ -41,6 +41,8 @@ type theSite struct {
 	chromium context.Context
 	stop     context.CancelFunc // Chromium
 	secrets  map[string]string  // environment of the runner
+
+	playground *playground // nil until a test asks for it
 }
 
 var site *theSite
@@ -133,6 +135,9 @@ func (s *theSite) startChromium(more ...chromedp.ExecAllocatorOption) (browser c
 func (s *theSite) close() (err error) {
 	if s.stop != nil {
 		s.stop()
+	}
+	if s.playground != nil {
+		err = errors.Join(err, s.playground.close())
 	}
 	if s.front != nil {
 		err = errors.Join(err, s.front.close())
