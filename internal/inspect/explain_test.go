@@ -168,6 +168,17 @@ func TestExplainShowsClaimsBesideWhatWasWantedWhereThatIsAskedFor(t *testing.T) 
 	}
 }
 
+func TestExplainDoesNotAdviseToShowWhatItShows(t *testing.T) {
+	conf, token := `{"domain":"tenant.eu.auth0.com","audience":"https://api.example.com","claims":{"tier":"gold"}}`, signed(tenant, "tier", `"silver"`)
+	const advice = "--show-claims shows it"
+	if out := explained(t, conf, token, inspect.HideClaims); !strings.Contains(out, advice) {
+		t.Errorf("%q is not in:\n%s", advice, out)
+	}
+	if out := explained(t, conf, token, inspect.ShowClaims); strings.Contains(out, advice) || !strings.Contains(out, "silver") {
+		t.Errorf("the claim is shown, and %q is advice all the same:\n%s", advice, out)
+	}
+}
+
 func TestATokenIsTakenAsItIsPasted(t *testing.T) {
 	for _, tt := range []struct {
 		given, raw string

@@ -193,7 +193,7 @@ func (s *subject) claimMismatch() []string {
 			`what to do: write the expectation in the token's type; true and "true" are different values`,
 		}
 	}
-	return []string{"the claim has another value; --show-claims shows it"}
+	return []string{"the claim has another value" + s.hidden()}
 }
 
 // absent looks for a claim under names that are easily confused.

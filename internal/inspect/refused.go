@@ -179,7 +179,15 @@ func (s *subject) unknownIssuer() (lines []string) {
 		lines = append(lines, "the token's iss is nearly "+i.Issuer+": "+why)
 		lines = append(lines, s.issuerAdvice(i.Issuer, iss))
 	}
-	return append(lines, "iss is compared byte for byte; --show-claims shows it")
+	return append(lines, "iss is compared byte for byte"+s.hidden())
+}
+
+// hidden ends a line about a claim whose value is not shown.
+func (s *subject) hidden() string {
+	if s.Claims == ShowClaims {
+		return ""
+	}
+	return "; --show-claims shows it"
 }
 
 func (s *subject) issuerAdvice(wanted, found string) string {

@@ -10,9 +10,6 @@ const all = signal(false);
 
 const hadWork = (c: Check) => c.outcome === "passed" || c.outcome === "refused" || c.outcome === "let_pass";
 
-// showClaims is advice for a terminal: here what was found stands below it.
-const showClaims = /; --show-claims shows it$/;
-
 // Checks is the walk that explain prints: each check in order and how it ended.
 export function Checks({ trial }: { trial: Trial }) {
   const checks = trial.checks ?? [];
@@ -37,7 +34,7 @@ export function Checks({ trial }: { trial: Trial }) {
             <span class="check-sign"><Icon name={icons[c.outcome]} /></span>
             <span class="check-name">{c.name}</span>
             <span class={c.outcome === "passed" ? "unseen" : "check-outcome"}>{outcomes[c.outcome]}{c.reason ? `: ${plain(c.reason)}` : ""}</span>
-            {c.details && c.details.length > 0 && <ul class="check-details">{c.details.map((d, n) => <li key={n}>{d.replace(showClaims, "")}</li>)}</ul>}
+            {c.details && c.details.length > 0 && <ul class="check-details">{c.details.map((d, n) => <li key={n}>{d}</li>)}</ul>}
             {c.outcome === "refused" && (c.found || c.wanted) && (
               <dl class="compared">
                 {c.found && <div><dt>found</dt><dd class="mono">{c.found}</dd></div>}
