@@ -11,18 +11,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// section is a part of the document, by its heading.
-func section(t *testing.T, heading string) string {
+const document, readme = "docs/playground.md", "README.md"
+
+// section is a part of a document, by the line of its heading.
+func section(t *testing.T, document, heading string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/playground.md")
+	text, err := os.ReadFile("../../" + document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(text), "\n## "+heading+"\n")
+	_, rest, found := strings.Cut(string(text), "\n"+heading+"\n")
 	if !found {
-		t.Fatalf("docs/playground.md has no section %q", heading)
+		t.Fatalf("%s has no section %q", document, heading)
 	}
-	part, _, _ := strings.Cut(rest, "\n## ")
+	level, _, _ := strings.Cut(heading, " ")
+	part, _, _ := strings.Cut(rest, "\n"+level+" ")
 	return part
 }
 
@@ -40,7 +43,7 @@ func TestTheDocumentsExamplesAndWalkAreWhatHappens(t *testing.T) {
 		got := r.try(e.Config, e.Request, e.Caller)
 		happens = append(happens, fmt.Sprintf("%s: %d %s", e.Title, got.Answer.Status, got.Answer.Reason))
 	}
-	for _, row := range rows.FindAllStringSubmatch(section(t, "The examples"), -1) {
+	for _, row := range rows.FindAllStringSubmatch(section(t, document, "## The examples"), -1) {
 		says = append(says, row[1]+": "+row[2])
 	}
 	if diff := cmp.Diff(says, happens); diff != "" {
@@ -66,17 +69,17 @@ func TestTheDocumentsExamplesAndWalkAreWhatHappens(t *testing.T) {
 	send("valid", true)
 	r.act("revoke-user", "auth0|alice")
 	send("valid", true)
-	for _, said := range outcomes.FindAllStringSubmatch(section(t, "A walk of two minutes"), -1) {
+	for _, said := range outcomes.FindAllStringSubmatch(section(t, readme, "### See a decision happen"), -1) {
 		says = append(says, said[1])
 	}
 	if diff := cmp.Diff(says, happens); diff != "" {
-		t.Errorf("the walk (-document +what happens):\n%s", diff)
+		t.Errorf("the walk of README (-document +what happens):\n%s", diff)
 	}
 }
 
 func TestTheDocumentNamesEveryButton(t *testing.T) {
 	var named []string
-	for _, row := range buttons.FindAllStringSubmatch(section(t, "The buttons"), -1) {
+	for _, row := range buttons.FindAllStringSubmatch(section(t, document, "## The buttons"), -1) {
 		named = append(named, row[1])
 	}
 	r := startRig(t)
