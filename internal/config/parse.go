@@ -172,7 +172,7 @@ func (o object) dpopBaseURL() string {
 		return ""
 	}
 	if mode, _ := o.get("dpop"); mode.json != "allow" && mode.json != "require" {
-		v.r.warn(v.path, "it has no effect without dpop")
+		v.refuse("nothing: it has no effect without dpop")
 	}
 	const want = "the scheme and host that clients see, such as https://api.example.com"
 	s, u := v.absolute(want, false)

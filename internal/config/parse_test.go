@@ -111,10 +111,6 @@ func TestParseGood(t *testing.T) {
 			c.Issuers[0].Audience, c.Issuers[0].AnyAudience, c.Issuers[0].AudienceMatch = nil, true, config.All
 			c.Warnings = []string{"$.audience: tokens for any audience are taken, also those meant for other APIs"}
 		})},
-		{"a base URL without dpop, with a warning", `,"dpop_public_base_url":"https://api.example.com"`, false, minimal(func(c *config.Config) {
-			c.DPoPBaseURL = "https://api.example.com"
-			c.Warnings = []string{"$.dpop_public_base_url: it has no effect without dpop"}
-		})},
 		{"an issuer without a trailing slash", `{"issuer":"https://id.example.com/realms/a","audience":["a","b"],"audience_match":"all","algorithms":["PS256","EdDSA"],"token_profile":"rfc9068"}`, false, minimal(func(c *config.Config) {
 			c.Issuers[0] = config.Issuer{
 				Issuer: "https://id.example.com/realms/a", DiscoveryURL: "https://id.example.com/realms/a/.well-known/openid-configuration",
