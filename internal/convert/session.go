@@ -40,12 +40,12 @@ func (d *draft) timeouts(old source) (idle, absolute int64) {
 		}
 		return a
 	}
-	absolute = old.number("absolute_timeout", old.object("cookie").number("lifetime", absoluteTimeout))
-	absolute = shorter(absolute, d.conf.number("refresh_session_interval", 0))
+	absolute = old.atLeast(0, "absolute_timeout", old.object("cookie").atLeast(0, "lifetime", absoluteTimeout))
+	absolute = shorter(absolute, d.conf.atLeast(1, "refresh_session_interval", longest))
 	if absolute = shorter(absolute, longest); absolute == longest {
 		d.stricter("session.absolute_timeout", "a session ends after a year")
 	}
-	idle = shorter(old.number("idling_timeout", idlingTimeout), old.number("rolling_timeout", rollingTimeout))
+	idle = shorter(old.atLeast(0, "idling_timeout", idlingTimeout), old.atLeast(0, "rolling_timeout", rollingTimeout))
 	idle = shorter(idle, absolute)
 	if d.conf.has("refresh_session_interval") {
 		d.lost("refresh_session_interval", "it is absolute_timeout: after it the browser is sent to the issuer, which may let it pass without a page")
