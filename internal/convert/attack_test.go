@@ -166,6 +166,28 @@ func TestAnObjectThatRoutesReferToIsConvertedWithAWord(t *testing.T) {
 	}
 }
 
+// TestAHostIsNoCommand: what is to be typed holds no more of an object than a host.
+func TestAHostIsNoCommand(t *testing.T) {
+	for host, want := range map[string]string{
+		"redis.example.com": "--redis-url redis://redis.example.com:6379/0", "::1": "--redis-url redis://[::1]:6379/0",
+		"x; rm -rf ~ #": "with the host of session.redis", "u:hush@redis": "with the host of session.redis", "$(id)": "with the host of session.redis",
+	} {
+		conf := sessionConf + `,` + sessionKey + `,"storage":"redis","redis":{"host":"` + host + `"}}`
+		opt := convert.Options{}
+		opt.Config.Redis = true
+		r := convert.Objects(routeOf(conf, ""), opt)[0]
+		said := ""
+		for _, n := range r.Todo {
+			if n.Key == "session.redis" {
+				said = n.Text
+			}
+		}
+		if !strings.Contains(said, want) || !strings.Contains(want, host) && strings.Contains(said, host) {
+			t.Errorf("%s: %q %v", host, said, r.Problems)
+		}
+	}
+}
+
 // TestASessionMayOutliveItsAccessToken is said, since openid-connect renewed it.
 func TestASessionMayOutliveItsAccessToken(t *testing.T) {
 	for more, want := range map[string]bool{"": true, `,"renew_access_token_on_expiry":false`: false} {

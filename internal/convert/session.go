@@ -2,6 +2,7 @@ package convert
 
 import (
 	"net"
+	"regexp"
 	"strconv"
 )
 
@@ -53,17 +54,22 @@ func (d *draft) timeouts(old source) (idle, absolute int64) {
 	return idle, absolute
 }
 
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
+
 // redis is for the runner. The password is not repeated.
 func (d *draft) redis(r source) {
 	scheme := "redis"
 	if r.flag("ssl", false) {
 		scheme = "rediss"
 	}
-	address := net.JoinHostPort(r.textOr("host", "127.0.0.1"), strconv.FormatInt(r.number("port", 6379), 10))
-	password := ""
+	host, password := r.textOr("host", "127.0.0.1"), ""
 	if r.text("password") != "" {
 		password = ", with the user and the password that session.redis has"
 	}
+	if !plainHost.MatchString(host) { // whoever types this should not type that
+		host, password = "HOST", ", with the host of session.redis"+password
+	}
+	address := net.JoinHostPort(host, strconv.FormatInt(r.number("port", 6379), 10))
 	d.todo("session.redis", "start the runner with --redis-url "+scheme+"://"+address+"/"+strconv.FormatInt(r.number("database", 0), 10)+password)
 	if r.flag("ssl", false) && !r.flag("ssl_verify", true) {
 		d.stricter("session.redis.ssl_verify", "the certificate of Redis is verified")
