@@ -146,6 +146,22 @@ func TestManyObjectsAreConverted(t *testing.T) {
 	}
 }
 
+// TestAnObjectWithManyMembersIsConverted, of which there may be a million.
+func TestAnObjectWithManyMembersIsConverted(t *testing.T) {
+	const n = 200_000
+	var plugins, members strings.Builder
+	for i := range n {
+		plugins.WriteString(`,"p` + strconv.Itoa(i) + `":{}`)
+		members.WriteString(`,"m` + strconv.Itoa(i) + `":1`)
+	}
+	o := routeOf(verifyConf, plugins.String())
+	o[0].JSON = json.RawMessage(strings.TrimSuffix(string(o[0].JSON), "}") + members.String() + "}")
+	r := convert.Objects(o, convert.Options{Audience: []string{"a"}})[0]
+	if got := strings.Count(string(r.Body), "\n"); got < 2*n {
+		t.Errorf("%d lines, %v", got, r.Problems)
+	}
+}
+
 // TestAnObjectThatRoutesReferToIsConvertedWithAWord about routes that were not read.
 func TestAnObjectThatRoutesReferToIsConvertedWithAWord(t *testing.T) {
 	service := routeOf(verifyConf, "")[0]

@@ -19,15 +19,14 @@ func (d *draft) placed() {
 	if !ok || len(d.result.Problems) > 0 {
 		return
 	}
-	body, plugins := members{}, members{}
+	body, plugins := members{}, members{} // each name once, as in the holder
+	there := d.holder.plugins.has(block)
 	for _, m := range d.holder.plugins {
 		switch {
-		case m.name == d.result.Plugin && !d.holder.plugins.has(block):
-			plugins.set(block, own)
-		case m.name == block:
-			plugins.set(block, own)
+		case m.name == block, m.name == d.result.Plugin && !there:
+			plugins = append(plugins, member{block, encode(own)})
 		case m.name != d.result.Plugin:
-			plugins.put(m.name, m.value)
+			plugins = append(plugins, m)
 		}
 	}
 	for _, m := range d.holder.members {
@@ -36,7 +35,7 @@ func (d *draft) placed() {
 			body.set("plugins", plugins)
 		case "update_time": // the Admin API keeps one that it is given
 		default:
-			body.put(m.name, m.value)
+			body = append(body, m)
 		}
 	}
 	var indented bytes.Buffer
