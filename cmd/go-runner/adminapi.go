@@ -32,8 +32,8 @@ type adminClient struct {
 // openAdmin asks nothing yet. The key is the environment's.
 func openAdmin(base string) (*adminClient, error) {
 	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("--admin: want a URL such as http://127.0.0.1:9180, without a user")
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("--admin: want a URL such as http://127.0.0.1:9180, without a user and a query; the key is $APISIX_ADMIN_KEY")
 	}
 	if strings.Trim(u.Path, "/") == "" {
 		u.Path = "/apisix/admin"

@@ -134,20 +134,27 @@ func decodeNumbers(data []byte, into any) error {
 }
 
 // samePlugins reports whether what the gateway has is protected as the converted
-// object is. APISIX fills in defaults elsewhere.
+// object is: by the same block, and for every request. APISIX fills in defaults.
+// Names are read to the letter, as APISIX reads them.
 func samePlugins(now json.RawMessage, r convert.Result) bool {
+	has, want := pluginsOf(now), pluginsOf(r.Body)
 	const block = "ext-plugin-pre-req"
-	type object struct {
-		Plugins map[string]json.RawMessage `json:"plugins"`
-	}
-	type conf struct {
-		Conf json.RawMessage `json:"conf"`
-	}
-	var has, want object
-	var hasBlock, wantBlock conf
-	if json.Unmarshal(now, &has) != nil || json.Unmarshal(r.Body, &want) != nil ||
-		json.Unmarshal(has.Plugins[block], &hasBlock) != nil || json.Unmarshal(want.Plugins[block], &wantBlock) != nil {
+	var hasBlock, wantBlock map[string]json.RawMessage
+	if json.Unmarshal(has[block], &hasBlock) != nil || json.Unmarshal(want[block], &wantBlock) != nil || has[r.Plugin] != nil {
 		return false
 	}
-	return has.Plugins[r.Plugin] == nil && sameJSON(hasBlock.Conf, wantBlock.Conf)
+	if degrades := hasBlock["allow_degradation"]; degrades != nil && string(degrades) != "false" {
+		return false
+	}
+	return sameJSON(hasBlock["conf"], wantBlock["conf"]) &&
+		(wantBlock["_meta"] == nil && hasBlock["_meta"] == nil || sameJSON(hasBlock["_meta"], wantBlock["_meta"]))
+}
+
+// pluginsOf are an object's plugins; nil is none.
+func pluginsOf(object json.RawMessage) (plugins map[string]json.RawMessage) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil || json.Unmarshal(members["plugins"], &plugins) != nil {
+		return nil
+	}
+	return plugins
 }

@@ -38,7 +38,8 @@ func convertCommand() *cobra.Command {
 			"several as lists by kind, which check reads and apisix.yaml has. What does not carry over, what\n" +
 			"becomes stricter and what to do before is written to standard error. A converted route lets in\n" +
 			"nothing that the old one refused; what could is not converted, and the reason is written.\n" +
-			"Secrets are never printed: a reference stands for each, with the command that moves it.\n" +
+			"Secrets of the old plugin are never printed: a reference stands for each, with the command that\n" +
+			"moves it. Those of other plugins stay in the body.\n" +
 			"Nothing is written to a gateway but with --apply, which writes one object at a time, keeps the\n" +
 			"old body in a file of --keep, and writes nothing where one object cannot be converted.\n" +
 			"Exit 0: all are converted. Exit 1: one is not. Exit 3: the Admin API could not be read or written.",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -31,6 +32,8 @@ type gatewayToConvert struct {
 	before func(g *gatewayToConvert, method, path string)
 	fails  string // KIND/ID whose PUT is answered with 500
 	spoils string // KIND/ID whose PUT is stored without its plugins
+	// opens are members that are stored in the block in place of those of a PUT.
+	opens map[string]any
 }
 
 const keyToConvert = "the-admin-key-of-the-conversion"
@@ -94,6 +97,11 @@ func (g *gatewayToConvert) put(w http.ResponseWriter, r *http.Request, path stri
 	stored["status"] = 1 // a default
 	if path == g.spoils {
 		delete(stored, "plugins")
+	}
+	if plugins, ok := stored["plugins"].(map[string]any); ok {
+		block, _ := plugins["ext-plugin-pre-req"].(map[string]any)
+		block["allow_degradation"] = false // a default
+		maps.Copy(block, g.opens)
 	}
 	text, err := json.Marshal(stored)
 	if err != nil {
@@ -224,6 +232,37 @@ func TestApplyStopsAtTheFirstThatItCannotWrite(t *testing.T) {
 				t.Errorf("kept: %v", kept)
 			}
 		})
+	}
+}
+
+// TestApplyReadsTheWholeBlockBack: one that is switched off, or that lets requests
+// pass while the runner is away, is not what was written.
+func TestApplyReadsTheWholeBlockBack(t *testing.T) {
+	for name, opens := range map[string]map[string]any{
+		"off":                {"_meta": map[string]any{"priority": 2599, "disable": true}},
+		"for some":           {"_meta": map[string]any{"priority": 2599, "filter": [][]string{{"arg_a", "==", "b"}}}},
+		"later":              {"_meta": map[string]any{}},
+		"degraded":           {"allow_degradation": true},
+		"behind a like name": {"Conf": []any{}, "conf": nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := startGatewayToConvert(t, bearerRoute("a"))
+			g.opens = opens
+			_, log, code := g.converts(t, "--apply", "--keep", t.TempDir())
+			if code != exitCannotRun || !strings.Contains(log, "the gateway has another body now than was written") {
+				t.Errorf("exit %d\n%s", code, log)
+			}
+		})
+	}
+}
+
+// TestTheAdminKeyIsNoPartOfAURL, which is written in notes, errors and commands.
+func TestTheAdminKeyIsNoPartOfAURL(t *testing.T) {
+	for _, admin := range []string{"http://127.0.0.1:1/apisix/admin?api_key=hush", "http://u:hush@127.0.0.1:1", "http://127.0.0.1:1/#hush", "http://127.0.0.1:1/apisix/%zzhush"} {
+		out, log, code := ran("convert", "--admin", admin)
+		if code == 0 || !strings.Contains(log, "--admin: want a URL") || strings.Contains(out+log, "hush") {
+			t.Errorf("%s: exit %d\n%s%s", admin, code, out, log)
+		}
 	}
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -43,5 +45,28 @@ func TestWhatIsNoProxy(t *testing.T) {
 		if err := p.Set(text); (err == nil) != good || err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// TestAProxysPasswordIsInNoErrorOfASetting: what is wrong with a flag, a file and a
+// variable is written where APISIX keeps its log.
+func TestAProxysPasswordIsInNoErrorOfASetting(t *testing.T) {
+	const wrong = "http://user:hush@pro xy"
+	file := filepath.Join(t.TempDir(), "runner.yaml")
+	if err := os.WriteFile(file, []byte(`proxy: "`+wrong+`"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"flag": {"run", "--proxy", wrong}, "with =": {"run", "--proxy=" + wrong}, "file": {"run", "--config", file}, "variable": {"run"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "variable" {
+				t.Setenv("AUTH0_JWT_PROXY", wrong)
+			}
+			out, log, code := ran(args...)
+			if code == 0 || !strings.Contains(log, "want a URL such as http://proxy.example.com:3128") || strings.Contains(out+log, "hush") {
+				t.Errorf("exit %d: %s%s", code, out, log)
+			}
+		})
 	}
 }

@@ -88,6 +88,7 @@ func Objects(all []Object, opt Options) []Result {
 	for _, o := range all {
 		c.objects = append(c.objects, hold(o))
 	}
+	c.chain()
 	var results []Result
 	for i := range c.objects {
 		if holder := &c.objects[i]; holder.converts() {
@@ -101,6 +102,7 @@ func Objects(all []Object, opt Options) []Result {
 type converter struct {
 	opt     Options
 	objects []holder
+	chains  map[*holder][]chain
 	names   map[string]string // of references, and the secret that each was given to
 }
 
@@ -110,6 +112,7 @@ type holder struct {
 
 	members members
 	plugins members
+	missing []Note // what a route refers to and was not read: the member and the object
 }
 
 // hold reads an object. What is none has no plugins.
@@ -170,6 +173,7 @@ func (d *draft) plugin() {
 		return
 	}
 	d.conf.known(d.result.Plugin)
+	d.conf.references("client_secret", "client_rsa_private_key", "session", "dpop", "proxy_opts")
 	if d.result.Plugin == JWTAuth {
 		d.jwtAuth()
 	} else {

@@ -42,7 +42,7 @@ func (d *draft) issuerNames(m mode, discovery string) []string {
 		return nil
 	}
 	same := func(name string) bool { return sameIssuer(name, own) }
-	oneKey := d.conf.text("public_key") != ""
+	oneKey := d.conf.has("public_key")
 	if listed && !m.sessions && (oneKey || !slices.ContainsFunc(valid, same)) {
 		if len(valid) > 1 && !oneKey {
 			d.stricter(key, `only tokens of the issuer that the discovery document has in "issuer" pass`)
@@ -57,7 +57,10 @@ func (d *draft) issuerNames(m mode, discovery string) []string {
 		}
 	}
 	switch {
-	case slices.Contains(valid, own), domainOf(own) != "":
+	case listed && slices.Contains(valid, own): // to the letter
+	case domainOf(own) != "":
+		own = tenantName(domainOf(own))
+	case slices.Contains(valid, own):
 	case d.opt.Issuer != "":
 		return []string{d.opt.Issuer}
 	case own == "":
@@ -93,9 +96,12 @@ func domainOf(issuer string) string {
 	return u.Host
 }
 
+// tenantName is the issuer that a domain stands for.
+func tenantName(domain string) string { return "https://" + strings.ToLower(domain) + "/" }
+
 func (d *draft) issuerEntry(name, discovery string, key members) members {
 	entry := members{}
-	if domain := domainOf(name); domain != "" {
+	if domain := domainOf(name); domain != "" && name == tenantName(domain) {
 		entry.set("domain", domain)
 	} else {
 		entry.set("issuer", name)
@@ -111,11 +117,10 @@ func (d *draft) issuerEntry(name, discovery string, key members) members {
 
 // publicKey is the key that verifies in place of the issuer's own; nil is none.
 func (d *draft) publicKey() members {
-	text := d.conf.text("public_key")
-	if text == "" {
+	if !d.conf.has("public_key") {
 		return nil
 	}
-	key, algorithm, err := keyOf(text)
+	key, algorithm, err := keyOf(d.conf.text("public_key"))
 	if err != nil {
 		d.problem("public_key", err.Error())
 		return nil

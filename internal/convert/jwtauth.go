@@ -18,9 +18,10 @@ func (d *draft) jwtAuth() {
 	if !ok {
 		return
 	}
+	consumer.conf.references("secret", "public_key")
 	d.consumerIssuer()
 	d.consumerKey(consumer)
-	d.leeway("lifetime_grace_period", consumer.conf.number("lifetime_grace_period", 0))
+	d.leeway("lifetime_grace_period", consumer.conf.atLeast(0, "lifetime_grace_period", 0))
 	d.places()
 	d.claim(c.textOr("key_claim_name", "key"), consumer.conf.text("key"))
 	d.out.set("strip_headers", consumerHeaders)
@@ -35,9 +36,19 @@ func (d *draft) jwtAuth() {
 
 // consumer is one that has jwt-auth.
 type consumer struct {
-	name   string
-	holder *holder
-	conf   source
+	name       string
+	credential bool // it stands in one of the consumer's credentials
+	holder     *holder
+	conf       source
+}
+
+// ownerOf is the name of a consumer, or of the one that a credential is of. In
+// APISIX standalone credentials stand among the consumers, as NAME/credentials/ID.
+func ownerOf(o *holder) (name string, credential bool) {
+	if name, _, credential = strings.Cut(o.ID, "/credentials/"); credential {
+		return name, true
+	}
+	return o.members.text("username"), false
 }
 
 // consumer is the one whose tokens the route takes. With the keys of several
@@ -49,11 +60,11 @@ func (d *draft) consumer() (chosen consumer, ok bool) {
 		if o.Kind != "consumers" || !o.plugins.has(JWTAuth) {
 			continue
 		}
-		name := o.members.text("username")
+		name, credential := ownerOf(o)
 		if d.opt.Consumer != "" && name != d.opt.Consumer {
 			continue
 		}
-		one := consumer{name: name, holder: o, conf: source{d: d, at: []string{"plugins", JWTAuth}}}
+		one := consumer{name: name, credential: credential, holder: o, conf: source{d: d, at: []string{"plugins", JWTAuth}}}
 		if !one.conf.read(o.plugins.get(JWTAuth)) {
 			return one, false
 		}
@@ -157,7 +168,8 @@ func (d *draft) places() {
 func (d *draft) consumerHabits(one consumer) {
 	c := d.conf
 	d.lost("consumers", "the request has no consumer: "+strings.Join(consumerHeaders, ", ")+" are taken out of it, and consumer-restriction, or a limit by consumer_name, finds nobody. Name the caller in claim_headers")
-	if len(one.holder.plugins) > 1 || one.holder.members.has("group_id") {
+	d.stricter("consumers", "tokens of consumer "+one.name+" alone pass; consumers that stand in credentials are not read from an Admin API")
+	if one.credential || len(one.holder.plugins) > 1 || one.holder.members.has("group_id") {
 		d.risk("consumers", "consumers", "the plugins of consumer "+one.name+" and of its group no longer run, such as its limits: put them on the route")
 	}
 	if c.has("anonymous_consumer") {

@@ -26,7 +26,7 @@ func (d *draft) subject(m mode) string {
 		requested = c.object("authorization_params").text("audience")
 	}
 	switch {
-	case m.sessions && requested == "" && len(c.texts("required_scopes")) == 0 && (matched || !m.bearer()):
+	case m.sessions && requested == "" && !c.has("required_scopes") && (matched || !m.bearer()):
 		return idToken
 	case requested != "" && matched:
 		d.problem("claim_validator.audience.match_with_client_id", "bearer tokens are for the client, and those of sessions for authorization_params.audience: two routes can have one each")
@@ -78,6 +78,9 @@ func (d *draft) login(subject string) members {
 	l.set("session", d.session())
 	d.lost("session", "people log in once more: no session of openid-connect can be read")
 	d.stricter("session", "a session ends with the token that is judged, unless it has a refresh token; issuers give one for the scope offline_access")
+	if subject == idToken && c.flag("renew_access_token_on_expiry", true) {
+		d.lost("renew_access_token_on_expiry", "a session is renewed at the issuer when its ID token expires, and no longer when its access token does: keep the issuer's ID tokens as short, or absolute_timeout")
+	}
 	d.flow()
 	return l
 }

@@ -24,6 +24,7 @@ func parseObject(data []byte) (members, error) {
 		return nil, errNoObject
 	}
 	m := members{}
+	at := map[string]int{} // of the names so far
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
@@ -34,7 +35,12 @@ func parseObject(data []byte) (members, error) {
 		if err := d.Decode(&value); err != nil {
 			return nil, err
 		}
-		m.put(name, value)
+		if i, again := at[name]; again {
+			m[i].value = value
+			continue
+		}
+		at[name] = len(m)
+		m = append(m, member{name, value})
 	}
 	_, err := d.Token()
 	return m, err

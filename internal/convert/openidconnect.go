@@ -2,6 +2,7 @@ package convert
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,9 +14,9 @@ func (d *draft) openIDConnect() {
 	d.introspection(m)
 	d.issuer(m)
 	subject := d.subject(m)
-	d.algorithms()
+	d.algorithms(m)
 	d.clockSkew()
-	d.scopes()
+	d.scopes(m)
 	d.claimSchema(m)
 	d.rules(m)
 	d.identity(m, subject)
@@ -46,8 +47,8 @@ func (m mode) bearer() bool { return m.verifies || m.introspects }
 func (d *draft) modeOf() mode {
 	c := d.conf
 	m := mode{bearerOnly: c.flag("bearer_only", false), action: c.textOr("unauth_action", "auth")}
-	m.verifies = c.text("public_key") != "" || c.flag("use_jwks", false)
-	m.introspects = !m.verifies && (m.bearerOnly || c.text("introspection_endpoint") != "")
+	m.verifies = c.has("public_key") || c.flag("use_jwks", false)
+	m.introspects = !m.verifies && (m.bearerOnly || c.has("introspection_endpoint"))
 	m.sessions = !m.bearerOnly && (m.action == "auth" || !m.bearer() || c.text("redirect_uri") != "")
 	if !m.bearerOnly && !m.sessions {
 		d.lost("session", "nothing on this route starts a session, so it is converted without; if it shares those of another route, give it the login of that one")
@@ -83,14 +84,27 @@ func (d *draft) unauthenticated(m mode) {
 	}
 }
 
-func (d *draft) algorithms() {
-	switch alg := d.conf.text("token_signing_alg_values_expected"); {
+// verifiable are the algorithms that lua-resty-openidc verifies with a public key.
+var verifiable = []string{"RS256", "RS512"}
+
+// algorithms of which openid-connect verifies none would open a route that takes no
+// token today.
+func (d *draft) algorithms(m mode) {
+	const key = "token_signing_alg_values_expected"
+	const closed = "openid-connect verifies RS256 and RS512 alone, and no token passes today: "
+	if m.verifies && d.keyAlgorithm != "" && d.keyAlgorithm != "RS256" {
+		d.problem("public_key", closed+"write the RSA key that your tokens are signed with, or take it out")
+		return
+	}
+	switch alg := d.conf.text(key); {
+	case m.verifies && d.conf.has(key) && !strings.HasPrefix(alg, "HS") && !slices.Contains(verifiable, alg):
+		d.problem(key, closed+"write the one that your tokens are signed with, or take it out")
 	case strings.HasPrefix(alg, "HS"):
-		d.problem("token_signing_alg_values_expected", alg+" is signed with a secret that the issuer and its clients share: have the issuer sign with RS256")
+		d.problem(key, alg+" is signed with a secret that the issuer and its clients share: have the issuer sign with RS256")
 	case alg+d.keyAlgorithm != "":
 		d.out.set("algorithms", []string{cmp.Or(alg, d.keyAlgorithm)})
 	default:
-		d.stricter("token_signing_alg_values_expected", "tokens that are signed with anything but RS256 are refused; name others in algorithms")
+		d.stricter(key, "tokens that are signed with anything but RS256 are refused; name others in algorithms")
 	}
 }
 
@@ -101,7 +115,7 @@ const (
 )
 
 func (d *draft) clockSkew() {
-	slack := d.conf.number("iat_slack", defaultSlack)
+	slack := d.conf.atLeast(0, "iat_slack", defaultSlack)
 	if slack == defaultSlack {
 		d.stricter("iat_slack", "an expired token is refused after 30 s and no longer after 120 s; leeway changes that")
 		return
@@ -114,14 +128,18 @@ func (d *draft) leeway(key string, seconds int64) {
 		d.stricter(key, "more than 300 s are not possible")
 		seconds = maxLeeway
 	}
-	d.out.set("leeway", max(seconds, 0))
+	d.out.set("leeway", seconds)
 }
 
 // scopes asks for the claim scope as text too: auth0-jwt would take a list, and
-// scp in its place, and openid-connect takes neither.
-func (d *draft) scopes() {
-	if scopes := d.conf.texts("required_scopes"); len(scopes) > 0 {
+// scp in its place, and openid-connect takes neither. Of a session it wants to read
+// the scopes even where it asks for none of them.
+func (d *draft) scopes(m mode) {
+	scopes := d.conf.texts("required_scopes")
+	if len(scopes) > 0 {
 		d.out.set("required_scopes", scopes)
+	}
+	if len(scopes) > 0 || m.sessions && d.conf.has("required_scopes") {
 		d.claim("scope", map[string]any{"matches": ".*"})
 	}
 }
@@ -139,6 +157,9 @@ func (d *draft) claim(name string, expectation any) {
 	d.out.set("claims", claims)
 }
 
+// olderDrafts are those that APISIX's jsonschema knows.
+var olderDrafts = regexp.MustCompile(`^https?://json-schema\.org/draft-0[467]/schema#?$`)
+
 // claimSchema names the draft, where the schema does not: APISIX reads it as
 // draft 7 or before, and in 2020-12 some of its keywords would say nothing.
 func (d *draft) claimSchema(m mode) {
@@ -152,6 +173,10 @@ func (d *draft) claimSchema(m mode) {
 	schema, err := parseObject(d.holderConf().get("claim_schema"))
 	if err != nil {
 		d.problem("claim_schema", "want an object")
+		return
+	}
+	if dialect := schema.text("$schema"); dialect != "" && !olderDrafts.MatchString(dialect) {
+		d.risk("claim_schema", "claim_schema", "APISIX reads a schema as one of draft 4, 6 or 7, whatever $schema says, and this one says another: write it for draft 7")
 		return
 	}
 	if !schema.has("$schema") {
@@ -182,7 +207,7 @@ func (d *draft) rules(m mode) {
 			"the token is for another client",
 		})
 	} else if name != "" {
-		d.claim(name, map[string]any{"exists": true})
+		rules = append(rules, rule{"claims[" + string(encode(name)) + "] != false", "the token lacks a claim"}) // false is none in Lua
 	}
 	if len(rules) > 0 {
 		d.out.set("rules", rules)

@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 )
 
 const (
@@ -18,15 +19,14 @@ func (d *draft) placed() {
 	if !ok || len(d.result.Problems) > 0 {
 		return
 	}
-	body, plugins := members{}, members{}
+	body, plugins := members{}, members{} // each name once, as in the holder
+	there := d.holder.plugins.has(block)
 	for _, m := range d.holder.plugins {
 		switch {
-		case m.name == d.result.Plugin && !d.holder.plugins.has(block):
-			plugins.set(block, own)
-		case m.name == block:
-			plugins.set(block, own)
+		case m.name == block, m.name == d.result.Plugin && !there:
+			plugins = append(plugins, member{block, encode(own)})
 		case m.name != d.result.Plugin:
-			plugins.put(m.name, m.value)
+			plugins = append(plugins, m)
 		}
 	}
 	for _, m := range d.holder.members {
@@ -35,7 +35,7 @@ func (d *draft) placed() {
 			body.set("plugins", plugins)
 		case "update_time": // the Admin API keeps one that it is given
 		default:
-			body.put(m.name, m.value)
+			body = append(body, m)
 		}
 	}
 	var indented bytes.Buffer
@@ -43,7 +43,7 @@ func (d *draft) placed() {
 		d.problem("$", err.Error())
 		return
 	}
-	d.result.Body = indented.Bytes()
+	d.result.Body = shown(indented.Bytes())
 }
 
 // block is the block that runs auth0-jwt, with what is in it already.
@@ -87,30 +87,24 @@ func (d *draft) meta(old json.RawMessage) members {
 // extend adds an entry to a block, unless the block lets requests pass that
 // the old plugin checked.
 func (d *draft) extend(own *members, entry members) bool {
-	var doors struct {
-		Conf []struct {
-			Name string `json:"name"`
-		} `json:"conf"`
-		AllowDegradation bool `json:"allow_degradation"`
-		Meta             struct {
-			Disable any `json:"disable"`
-			Filter  any `json:"filter"`
-		} `json:"_meta"`
-	}
 	var entries []json.RawMessage
-	if json.Unmarshal(encode(*own), &doors) != nil || own.has("conf") && json.Unmarshal(own.get("conf"), &entries) != nil {
+	meta, err := parseObject(own.get("_meta"))
+	if own.has("_meta") && err != nil || own.has("conf") && json.Unmarshal(own.get("conf"), &entries) != nil {
 		d.problem(block, "the block that is there already has another shape than APISIX's: "+elsewhere)
 		return false
 	}
 	before := len(d.result.Problems)
-	if doors.AllowDegradation {
+	if degrades := own.get("allow_degradation"); degrades != nil && string(degrades) != "false" {
 		d.problem(block+".allow_degradation", "the block that is there already lets requests pass while the runner is away: "+elsewhere)
 	}
-	if doors.Meta.Disable != nil || doors.Meta.Filter != nil {
+	if meta.has("disable") || meta.has("filter") {
 		d.problem(block+"._meta", "the block that is there already does not run for every request: "+elsewhere)
 	}
-	for _, e := range doors.Conf {
-		if e.Name == auth0JWT {
+	if runs := meta.get("priority"); runs != nil && d.runsAfter(runs) {
+		d.problem(block+"._meta.priority", "the block that is there already runs later than "+d.result.Plugin+" does, after plugins that answer themselves: "+elsewhere)
+	}
+	for _, e := range entries {
+		if one, err := parseObject(e); err == nil && one.text("name") == auth0JWT {
 			d.problem(block+".conf", "it has auth0-jwt already: take "+d.result.Plugin+" out of it, or auth0-jwt")
 		}
 	}
@@ -125,49 +119,69 @@ var refersTo = []struct{ member, kind, name string }{
 	{"service_id", "services", "service"},
 }
 
-// chained finds objects that the converted one meets in a route: of two blocks
-// of one name APISIX runs the one of the object that wins, and no longer both.
-func (d *draft) chained() {
-	for i := range d.objects {
-		route := &d.objects[i]
+// chain is the objects of one route with plugins, from the one that wins down.
+type chain []*holder
+
+// chain finds the chains of all routes, once.
+func (c *converter) chain() {
+	type name struct{ kind, id string }
+	named := map[name]*holder{}
+	for i := range c.objects {
+		o := &c.objects[i]
+		if of := (name{o.Kind, o.ID}); named[of] == nil {
+			named[of] = o
+		}
+	}
+	c.chains = map[*holder][]chain{}
+	for i := range c.objects {
+		route := &c.objects[i]
 		if route.Kind != "routes" {
 			continue
 		}
-		chain := []*holder{route}
+		all := chain{route}
 		for _, ref := range refersTo {
-			id := route.members.text(ref.member)
-			if id == "" {
-				continue
-			}
-			if other := d.find(ref.kind, id); other != nil {
-				chain = append(chain, other)
-			} else if route == d.holder {
-				d.todo(ref.member, ref.name+" "+id+" was not read: if it has the plugin "+block+", that no longer runs for this route")
+			if other := named[name{ref.kind, route.members.text(ref.member)}]; other != nil {
+				all = append(all, other)
+			} else if id := route.members.text(ref.member); id != "" {
+				route.missing = append(route.missing, Note{ref.member, ref.name + " " + id})
 			}
 		}
-		d.meets(chain)
+		for _, o := range all {
+			c.chains[o] = append(c.chains[o], all)
+		}
 	}
 }
 
-func (d *draft) find(kind, id string) *holder {
-	for i := range d.objects {
-		if o := &d.objects[i]; o.Kind == kind && o.ID == id {
-			return o
-		}
+// chained finds objects that the converted one meets in a route: of two blocks
+// of one name APISIX runs the one of the object that wins, and no longer both.
+func (d *draft) chained() {
+	for _, ref := range d.holder.missing {
+		d.todo(ref.Key, ref.Text+" was not read: if it has the plugin "+block+", that no longer runs for this route")
 	}
-	return nil
+	if kind := d.holder.Kind; (kind == "services" || kind == "plugin_configs") &&
+		!slices.ContainsFunc(d.objects, func(o holder) bool { return o.Kind == "routes" }) {
+		d.todo(block, "no route was read: one that refers to this "+singular[kind]+" and has the plugin "+block+" of its own would be open")
+	}
+	for _, all := range d.chains[d.holder] {
+		d.meets(all)
+	}
+}
+
+// runsAfter reports whether a priority is behind the old plugin's own.
+func (d *draft) runsAfter(priority json.RawMessage) bool {
+	var runs, ran float64
+	meta, _ := parseObject(d.holderConf().get("_meta")) // none is none
+	if err := json.Unmarshal(meta.get("priority"), &ran); err != nil {
+		ran = float64(priorities[d.result.Plugin])
+	}
+	return json.Unmarshal(priority, &runs) != nil || runs < ran
 }
 
 // meets looks at the objects of one route, from the one that wins down.
-func (d *draft) meets(chain []*holder) {
-	at := -1
-	for i, o := range chain {
-		if o == d.holder {
-			at = i
-		}
-	}
-	for i, o := range chain {
-		if at < 0 || i == at {
+func (d *draft) meets(all chain) {
+	at := slices.Index(all, d.holder)
+	for i, o := range all {
+		if i == at {
 			continue
 		}
 		called := o.Kind + "/" + o.ID

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"net"
+	"regexp"
 	"strconv"
 )
 
@@ -40,12 +41,12 @@ func (d *draft) timeouts(old source) (idle, absolute int64) {
 		}
 		return a
 	}
-	absolute = old.number("absolute_timeout", old.object("cookie").number("lifetime", absoluteTimeout))
-	absolute = shorter(absolute, d.conf.number("refresh_session_interval", 0))
+	absolute = old.atLeast(0, "absolute_timeout", old.object("cookie").atLeast(0, "lifetime", absoluteTimeout))
+	absolute = shorter(absolute, d.conf.atLeast(1, "refresh_session_interval", longest))
 	if absolute = shorter(absolute, longest); absolute == longest {
 		d.stricter("session.absolute_timeout", "a session ends after a year")
 	}
-	idle = shorter(old.number("idling_timeout", idlingTimeout), old.number("rolling_timeout", rollingTimeout))
+	idle = shorter(old.atLeast(0, "idling_timeout", idlingTimeout), old.atLeast(0, "rolling_timeout", rollingTimeout))
 	idle = shorter(idle, absolute)
 	if d.conf.has("refresh_session_interval") {
 		d.lost("refresh_session_interval", "it is absolute_timeout: after it the browser is sent to the issuer, which may let it pass without a page")
@@ -53,17 +54,22 @@ func (d *draft) timeouts(old source) (idle, absolute int64) {
 	return idle, absolute
 }
 
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
+
 // redis is for the runner. The password is not repeated.
 func (d *draft) redis(r source) {
 	scheme := "redis"
 	if r.flag("ssl", false) {
 		scheme = "rediss"
 	}
-	address := net.JoinHostPort(r.textOr("host", "127.0.0.1"), strconv.FormatInt(r.number("port", 6379), 10))
-	password := ""
+	host, password := r.textOr("host", "127.0.0.1"), ""
 	if r.text("password") != "" {
 		password = ", with the user and the password that session.redis has"
 	}
+	if !plainHost.MatchString(host) { // whoever types this should not type that
+		host, password = "HOST", ", with the host of session.redis"+password
+	}
+	address := net.JoinHostPort(host, strconv.FormatInt(r.number("port", 6379), 10))
 	d.todo("session.redis", "start the runner with --redis-url "+scheme+"://"+address+"/"+strconv.FormatInt(r.number("database", 0), 10)+password)
 	if r.flag("ssl", false) && !r.flag("ssl_verify", true) {
 		d.stricter("session.redis.ssl_verify", "the certificate of Redis is verified")

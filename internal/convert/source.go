@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -78,6 +79,39 @@ func (s source) texts(key string) (all []string) {
 
 func (s source) object(key string) source {
 	return source{d: s.d, at: append(slices.Clone(s.at), key), members: typed(s, key, "an object", map[string]any(nil))}
+}
+
+// atLeast is a number that may not be smaller: with one that is, the old plugin
+// refuses sooner than auth0-jwt can.
+func (s source) atLeast(least int64, key string, fallback int64) int64 {
+	n := s.number(key, fallback)
+	if n < least {
+		s.d.problem(s.path(key), "given "+strconv.FormatInt(n, 10)+", with which hardly any request passes today, and auth0-jwt has no such limit: take it out, or write what you mean")
+	}
+	return n
+}
+
+// references finds values that APISIX looks up elsewhere. What they lead to decides,
+// and it is not known here. The own keys are secrets, or decide nothing.
+func (s source) references(own ...string) {
+	for _, key := range slices.Sorted(maps.Keys(s.members)) {
+		if !slices.Contains(own, key) && refers(s.members[key]) {
+			s.d.problem(s.path(key), "it is a reference that APISIX looks up, and auth0-jwt does not: write what it leads to")
+		}
+	}
+}
+
+func refers(value any) bool {
+	switch v := value.(type) {
+	case string:
+		told := strings.ToLower(v)
+		return strings.HasPrefix(told, "$env://") || strings.HasPrefix(told, "$secret://")
+	case []any:
+		return slices.ContainsFunc(v, refers)
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), refers)
+	}
+	return false
 }
 
 // known finds keys that the plugin does not have in the version that the tables

@@ -1,10 +1,12 @@
 package convert
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // Name is what the object is called in what is written.
@@ -19,14 +21,34 @@ func (o Object) Name() string {
 	return kind + " " + printable(o.ID)
 }
 
-// printable is text of an object without what would move a terminal's cursor.
+// printable is text of an object without what would move a terminal's cursor, or
+// turn the direction of its text.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if !unicode.IsGraphic(r) {
 			return unicode.ReplacementChar
 		}
 		return r
 	}, text)
+}
+
+// shown is JSON with such characters escaped, which stand in strings alone.
+func shown(text []byte) []byte {
+	isOne := func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }
+	if bytes.IndexFunc(text, isOne) < 0 {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		if !isOne(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.Bytes()
 }
 
 var singular = map[string]string{

@@ -34,6 +34,10 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			fail(w, http.StatusForbidden, "Only the playground's own page may ask.")
 			return
 		}
+		if r.URL.Path != "/" && foreign(r.Header.Get("Sec-Fetch-Site")) {
+			fail(w, http.StatusForbidden, "Only the playground's own page may ask.")
+			return
+		}
 		if !s.mayChange(r) {
 			fail(w, http.StatusForbidden, "The page's token is missing or of an earlier start: load the page again.")
 			return
@@ -42,6 +46,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// foreign reports whether a browser says that a page of another origin asks. An
+// image or a script element sends no Origin, and with some of them on the live view
+// nobody else could watch it. A link to the page itself is no harm.
+func foreign(site string) bool { return site == "cross-site" || site == "same-site" }
 
 // named reports whether a Host is one of the page's two names.
 func (s *Server) named(host string) bool {

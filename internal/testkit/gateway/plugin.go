@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -106,14 +105,18 @@ func (k kind) compile(raw json.RawMessage, key string) (plugin, error) {
 	if err := json.Unmarshal(raw, &block); err != nil {
 		return plugin{}, errors.New("wrong type: expected object")
 	}
-	var meta struct {
+	// What APISIX would skip or change by other members is not run as if nothing
+	// was said.
+	meta := struct {
 		Priority int `json:"priority"`
-	}
-	if err := decodeBlock(block["_meta"], &meta); err != nil {
-		return plugin{}, errors.New(`property "_meta" validation failed`)
+	}{k.priority}
+	if given := block["_meta"]; given != nil {
+		if err := decodeWhole(given, &meta); err != nil {
+			return plugin{}, fmt.Errorf(`property "_meta" validation failed, of which the double knows priority alone: %w`, err)
+		}
 	}
 	p, err := k.read(raw, key)
-	p.access, p.priority = k.access, cmp.Or(meta.Priority, k.priority)
+	p.access, p.priority = k.access, meta.Priority
 	return p, err
 }
 

@@ -185,6 +185,7 @@ func TestCORSAnswersAPreflightOnlyWithMetaPriority(t *testing.T) {
 	}{
 		{"pre-req comes first", "", 401, ""},
 		{"cors comes first at 3999", `"_meta":{"priority":3999},`, 200, "*"},
+		{"cors comes first at 0", `"_meta":{"priority":0},`, 200, "*"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBed(t, 1)
@@ -254,6 +255,8 @@ func TestAdminAPI(t *testing.T) {
 		{"a value that is no string", "PUT", "k", `{"uri":"/x","plugins":{"ext-plugin-pre-req":{"conf":[{"name":"a","value":{}}]}}}`, 400},
 		{"an entry without a value", "PUT", "k", `{"uri":"/x","plugins":{"ext-plugin-pre-req":{"conf":[{"name":"a"}]}}}`, 400},
 		{"a block of another shape", "PUT", "k", `{"uri":"/x","plugins":{"ext-plugin-pre-req":{"auth0-jwt":{}}}}`, 201},
+		{"a block that is off, which the double would run", "PUT", "k", `{"uri":"/x","plugins":{"ext-plugin-pre-req":{"_meta":{"disable":true}}}}`, 400},
+		{"a block that runs for some, likewise", "PUT", "k", `{"uri":"/x","plugins":{"limit-count":{"count":1,"time_window":1,"_meta":{"filter":[["arg_a","==","b"]]}}}}`, 400},
 		{"a replacement", "PUT", "k", `{"uri":"/x"}`, 200},
 		{"it is there", "GET", "k", "", 200},
 		{"it goes", "DELETE", "k", "", 200},
