@@ -27,7 +27,6 @@ var (
 	// localIssuer is a warning about the issuer of the tests, which the page's
 	// own would not cause.
 	localIssuer = regexp.MustCompile(`(?m)^.*\$\.issuer: plain http: .*\n`)
-	target      = regexp.MustCompile(`(?m)^ {4}make ([a-z0-9-]+)`)
 )
 
 // page is a document of the repository.
@@ -211,17 +210,6 @@ func TestEveryAnchorThatADocumentNamesIsThere(t *testing.T) {
 			}
 			if !target.anchors()[m[2]] {
 				t.Errorf("%s: %s#%s leads nowhere", name, m[1], m[2])
-			}
-		}
-	}
-}
-
-func TestEveryMakeTargetOfADocumentIsThere(t *testing.T) {
-	makefile := open(t, "../Makefile").text
-	for _, name := range []string{"../README.md", "install.md"} {
-		for _, m := range target.FindAllStringSubmatch(open(t, name).text, -1) {
-			if !regexp.MustCompile(`(?m)^` + m[1] + `:`).MatchString(makefile) {
-				t.Errorf("%s: there is no make %s", name, m[1])
 			}
 		}
 	}

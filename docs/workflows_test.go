@@ -39,8 +39,9 @@ func TestWorkflowsPinActionsByCommitAndRunTargetsThatAreThere(t *testing.T) {
 
 func TestWorkflowsTestFuzzAndRelease(t *testing.T) {
 	for name, steps := range map[string][]string{
-		"../.ci/run":                       {"make test"},
-		"../.github/workflows/test.yml":    {".ci/run", "make up", "make e2e", "make kubernetes CHART=", "make image-check", "make release-snapshot"},
+		"../.ci/run":                       {".ci/install", "CI=1 make test"},
+		"../.ci/install":                   {"redis-server", "prometheus", "nodejs", "npm", "curl", "jq", "systemd", "chromium", "docker-compose"},
+		"../.github/workflows/test.yml":    {".ci/run", ".ci/install", "AUTH0_APP_SECRET SESSION_SECRET", "make up", "make e2e", "make kubernetes CHART=", "make image-check", "make release-snapshot"},
 		"../.github/workflows/fuzz.yml":    {"schedule:", "cron:", "make fuzz", "make vulncheck"},
 		"../.github/workflows/release.yml": {"tags:", ".ci/run", "make release-snapshot", "cosign sign-blob", "linux/amd64,linux/arm64", "--sbom=true", "cosign sign ", "gh release create"},
 	} {

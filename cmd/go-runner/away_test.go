@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -34,138 +37,77 @@ type awayRow struct {
 	clients string // what the page says of that
 	metric  string // with its labels as the page has them; "" is none
 	zero    bool   // its value; else it is more
+	shows   string // what the page has there besides
 	says    string // in the log
 }
 
-var awayRows = map[string]awayRow{
-	"the issuer, its keys are known": {
-		want: 200, clients: "nothing changes", metric: "auth0_jwt_provider_fetch_failures",
-		says: "the issuer's keys could not be fetched; the last good keys stay in use",
-		happens: func(t *testing.T) (*served, int) {
-			s := serve(t)
-			s.protect("")
-			known := "Bearer " + s.mint(nil)
-			s.ask("/", "Authorization", known)
-			s.fault("jwks", "status")
-			for range 2 {
-				if err := s.issuer.Rotate(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			fresh := "Bearer " + s.mint(nil) // by a key that makes the runner ask again
-			until(t, func() bool {
-				s.ask("/", "Authorization", fresh)
-				return value(s.scrape(), "auth0_jwt_provider_fetch_failures") > 0
-			})
-			return s, s.ask("/", "Authorization", known).StatusCode
-		},
-	},
-	"the issuer, no keys are known, or they are too old": {
-		want: 503, clients: "503 `keys_unavailable`", metric: "auth0_jwt_provider_ready", zero: true,
-		says: "the issuer's keys could not be fetched; there are none, so its tokens are answered with 503",
-		happens: func(t *testing.T) (*served, int) {
-			s := serve(t)
-			s.fault("discovery", "status")
-			s.protect("")
-			resp := s.ask("/", "Authorization", "Bearer "+s.mint(nil))
-			if resp.Header.Get("Retry-After") == "" {
-				t.Error("no Retry-After")
-			}
-			return s, resp.StatusCode
-		},
-	},
-	"the issuer, for a login or a refresh": {
-		want: 503, clients: "503", metric: `auth0_jwt_logins_total{result="unavailable"}`, says: "session_unavailable",
-		happens: func(t *testing.T) (*served, int) {
-			s := serve(t)
-			s.protectByLogin("")
-			begun := s.ask("/login")
-			back, err := s.ask(begun.Header.Get("Location")).Location()
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.fault("token", "reset")
-			cookie, _, _ := strings.Cut(begun.Header.Get("Set-Cookie"), ";")
-			return s, s.ask(back.RequestURI(), "Cookie", cookie).StatusCode
-		},
-	},
-	"Redis, for sessions": {
-		want: 503, clients: "503 `session_unavailable`", metric: "auth0_jwt_session_store_up", zero: true, says: "session_unavailable",
-		happens: func(t *testing.T) (*served, int) {
-			s := serve(t, "--redis-url", "redis://"+nobody(t))
-			s.protectByLogin(`,"store":"redis"`)
-			return s, s.ask("/login").StatusCode
-		},
-	},
-	"Redis, for DPoP proofs": {
-		want: 503, clients: "503 `dpop_failed`", metric: `auth0_jwt_decisions_total{reason="dpop_failed"}`, says: "dpop_failed",
-		happens: func(t *testing.T) (*served, int) {
-			s := serve(t, "--redis-url", "redis://"+nobody(t))
-			s.protect(`,"dpop":"require"`)
-			token := s.mint(map[string]any{"cnf": map[string]any{"jkt": forge.Thumbprint(forge.P256())}})
-			proof := forge.Proof{Key: forge.P256(), Method: http.MethodGet, URL: s.gateway.URL() + "/", Token: token, ID: "1", At: time.Now()}
-			return s, s.ask("/", "Authorization", "DPoP "+token, "DPoP", proof.String()).StatusCode
-		},
-	},
-	"Redis, for revocations": {
-		want: 200, clients: "nothing changes", metric: "auth0_jwt_revocation_feed_up", zero: true, says: "new revocations cannot be heard of",
-		happens: func(t *testing.T) (*served, int) {
-			s := serve(t, "--redis-url", "redis://"+nobody(t))
-			s.protect("")
-			return s, s.ask("/", "Authorization", "Bearer "+s.mint(nil)).StatusCode
-		},
-	},
-	"the socket or the runner": {
-		want: 503, clients: "APISIX answers 503", says: "the socket was deleted and is made again",
-		happens: func(t *testing.T) (*served, int) {
-			s := serve(t)
-			s.protect("")
-			if err := os.Remove(s.socket); err != nil {
-				t.Fatal(err)
-			}
-			s.says("the socket was deleted")
-			if err := s.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			_ = s.Wait() // it was killed
-			return s, s.ask("/", "Authorization", "Bearer "+s.mint(nil)).StatusCode
-		},
-	},
-	"APISIX": {
-		metric: "auth0_jwt_runner_connections", zero: true,
-		happens: func(t *testing.T) (*served, int) {
-			s := serve(t)
-			s.protect("")
-			s.ask("/", "Authorization", "Bearer "+s.mint(nil))
-			_ = s.gateway.Close()
-			_ = s.conn.Close()
-			until(t, func() bool { return value(s.scrape(), "auth0_jwt_runner_connections") == 0 })
-			return s, 0
-		},
-	},
-	"the disk or the reader of standard error": {
-		want: 200, clients: "nothing changes", metric: "auth0_jwt_log_lines_dropped_total", says: "log lines were dropped since the output did not take them",
-		happens: func(t *testing.T) (*served, int) {
-			s := serve(t)
-			s.protect("")
-			until(t, func() bool { // nobody reads
-				for range 500 {
-					s.misbehave()
-				}
-				return value(s.scrape(), "auth0_jwt_log_lines_dropped_total") > 0
-			})
-			return s, s.ask("/", "Authorization", "Bearer "+s.mint(nil)).StatusCode
-		},
-	},
-	"the collector of traces": {
-		want: 200, clients: "nothing changes", says: "spans could not be sent",
-		happens: func(t *testing.T) (*served, int) {
-			t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
-			s := serve(t, "--otlp-endpoint", "http://"+nobody(t))
-			s.protect("")
-			return s, s.ask("/", "Authorization", "Bearer "+s.mint(nil)).StatusCode
-		},
-	},
+// inSession is a runner with a session whose access token lives so many seconds. The
+// issuer is away since the login. The status is what a request of the session gets at
+// the end, for which it waits where the token expires.
+func inSession(t *testing.T, seconds int64) (s *served, status int) {
+	t.Helper()
+	s = serve(t)
+	s.protectByLogin("")
+	s.register(seconds)
+	callback, cookie := s.goLogIn()
+	session := ""
+	for _, set := range s.ask(callback, "Cookie", cookie).Cookies() {
+		session += set.Name + "=" + set.Value + "; "
+	}
+	for _, endpoint := range []string{"discovery", "jwks", "token"} {
+		s.fault(endpoint, "reset")
+	}
+	ask := func() int { return s.ask("/", "Cookie", session).StatusCode }
+	if seconds < 10 {
+		until(t, func() bool { return ask() != http.StatusOK })
+	}
+	status = ask()
+	s.register(0)
+	s.fault("token", "none")
+	until(t, func() bool { // a refresh was due
+		ask()
+		return value(s.scrape(), "auth0_jwt_sessions_refreshed_total") > 0
+	})
+	return s, status
+}
+
+// nobodyScrapes waits until the admin address of the runner answers nobody.
+func (s *served) nobodyScrapes() {
+	s.t.Helper()
+	until(s.t, func() bool {
+		resp, err := http.Get(s.admin + "/metrics")
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return err != nil
+	})
+}
+
+// startedByAPISIX is a runner that a shell started, in place of APISIX. Process is the
+// shell's, and the log the runner's.
+func startedByAPISIX(t *testing.T) *served {
+	t.Helper()
+	dir, admin := t.TempDir(), nobody(t)
+	binary := filepath.Join(dir, "go-runner") // by its name the test's binary knows that it is one
+	if err := os.Symlink(os.Args[0], binary); err != nil {
+		t.Fatal(err)
+	}
+	shell := exec.Command("sh", "-c", `"$0" run --admin-addr "$1" & wait`, binary, admin)
+	shell.Env = append(os.Environ(), "APISIX_LISTEN_ADDRESS=unix:"+filepath.Join(dir, "r.sock"))
+	pipe, err := shell.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = shell.Process.Kill()
+		_ = shell.Wait()
+	})
+	s := &served{observed: &observed{process: &process{Cmd: shell, t: t, stderr: bufio.NewReader(pipe), pipe: pipe}, admin: "http://" + admin}}
+	s.says("listening")
+	return s
 }
 
 var labelsShown = regexp.MustCompile(`(\w+)="([^"]*)"`)
@@ -186,7 +128,8 @@ func TestWhatIsAwayDoesWhatTheOperationsPageSays(t *testing.T) {
 		rows++
 		t.Run(strings.TrimSpace(cells[0]), func(t *testing.T) {
 			name, labels, _ := strings.Cut(row.metric, "{")
-			if !strings.Contains(cells[1], row.clients) || row.metric != "" && !strings.Contains(cells[2], "`"+row.metric) || !strings.Contains(cells[3], row.says) {
+			if !strings.Contains(cells[1], row.clients) || row.metric != "" && !strings.Contains(cells[2], "`"+row.metric) ||
+				!strings.Contains(cells[2], row.shows) || !strings.Contains(cells[3], row.says) {
 				t.Errorf("the page says otherwise: %s", line)
 			}
 			s, status := row.happens(t)

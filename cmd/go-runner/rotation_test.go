@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/apisix-auth0-jwt/apisix-auth0-jwt/internal/testkit/issuer"
@@ -126,5 +127,39 @@ func TestAMigrationTakesTheTokensOfBothTenantsForAWhile(t *testing.T) {
 	s.says(`"reason":"unknown_issuer"`)
 	if n := value(s.scrape(), "auth0_jwt_decisions_total", "route=orders", "reason=unknown_issuer"); n != 2 {
 		t.Errorf("unknown_issuer is counted %v times", n)
+	}
+}
+
+// TestAHangupFetchesKeysWhereSettingsChanged, and not without: docs/operations.md
+// says so for an emergency.
+func TestAHangupFetchesKeysWhereSettingsChanged(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "settings.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("max-stale: 24h\n")
+	s := serve(t, "--config", file)
+	s.protect("")
+	token := s.mint(nil)
+	if status := s.status(token); status != http.StatusOK {
+		t.Fatalf("status %d", status)
+	}
+	s.signal(syscall.SIGHUP)
+	s.says("the configurations were read again")
+	if status := s.status(token); status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+	write("max-stale: 23h\n")
+	s.signal(syscall.SIGHUP)
+	s.says("the settings changed")
+	s.says("the configurations were read again")
+	if status := s.status(token); status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+	if n := s.issuer.Counters().JWKS; n != 2 {
+		t.Errorf("the keys were fetched %d times, want at the start and where the settings changed", n)
 	}
 }

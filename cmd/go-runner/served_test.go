@@ -68,15 +68,36 @@ func (s *served) put(conf string) {
 	}
 }
 
-// protectByLogin does the same with a login.
-func (s *served) protectByLogin(session string) {
+// register makes the application of protectByLogin known to the issuer, with
+// access tokens that live so many seconds; 0 is the issuer's default.
+func (s *served) register(seconds int64) {
 	s.t.Helper()
-	app := issuer.Client{ID: "web", Secret: "the client's secret", RedirectURIs: []string{"https://app.example/callback"}}
+	app := issuer.Client{ID: "web", Secret: "the client's secret", RedirectURIs: []string{"https://app.example/callback"}, AccessTokenLifetime: seconds}
 	if err := s.issuer.Register(app); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// protectByLogin does the same with a login whose sessions are refreshed, and no
+// leeway for a token that expired.
+func (s *served) protectByLogin(session string) {
+	s.t.Helper()
+	s.register(0)
 	s.issuer.Set(issuer.Settings{Headless: &issuer.Headless{}})
-	s.protect(`,"login":{"client_id":"web","client_secret":"$env://WEB_SECRET","redirect_uri":"https://app.example/callback","session":{"secret":"$env://SESSION_SECRET"` + session + `}}`)
+	s.protect(`,"leeway":0,"login":{"client_id":"web","scope":"openid offline_access","client_secret":"$env://WEB_SECRET","redirect_uri":"https://app.example/callback","session":{"secret":"$env://SESSION_SECRET"` + session + `}}`)
+}
+
+// goLogIn goes to the login page and comes back with a code, which the gateway is
+// yet to see.
+func (s *served) goLogIn() (callback, cookie string) {
+	s.t.Helper()
+	begun := s.ask("/login")
+	back, err := s.ask(begun.Header.Get("Location")).Location()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cookie, _, _ = strings.Cut(begun.Header.Get("Set-Cookie"), ";")
+	return back.RequestURI(), cookie
 }
 
 func (s *served) do(req *http.Request) *http.Response {

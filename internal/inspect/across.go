@@ -15,6 +15,8 @@ var acrossResources = []func(*Report){
 	(*Report).sharedSessions,
 	(*Report).ownPathsAreRouted,
 	(*Report).pagesAreAskedFor,
+	(*Report).connectionHeader,
+	(*Report).identityInVars,
 	(*Report).anything,
 }
 
