@@ -37,7 +37,7 @@ func (g *Gate) done(r *Route, w *work, req Request, d policy.Decision) policy.De
 // record counts and times a decision, says in the log what an operator should
 // know, and hands it to who traces.
 func (g *Gate) record(r *Route, w *work, req Request, d policy.Decision) {
-	of, made := g.records.record(r), span{w.Now(), g.opt.Now()}
+	of, made := g.records.record(r), g.spanFrom(w.Now())
 	for _, i := range d.Reports() {
 		of.reports[min(i, maxRules-1)].Add(1)
 		g.logReport(of, i, made.end)
@@ -55,11 +55,20 @@ func (g *Gate) record(r *Route, w *work, req Request, d policy.Decision) {
 
 // span is from when to when a decision was made. The clock is read once for the
 // log and the duration: on some machines that is a call of the kernel.
-type span struct{ begin, end time.Time }
+type span struct {
+	begin, end time.Time
+	took       time.Duration
+}
+
+// spanFrom is from then to now.
+func (g *Gate) spanFrom(begin time.Time) span {
+	took := g.since(begin)
+	return span{begin, begin.Add(took), took}
+}
 
 // recordAnswer is record for an answer of login's.
 func (g *Gate) recordAnswer(r *Route, req Request, a login.Answer, begin time.Time) {
-	of, made := g.records.record(r), span{begin, g.opt.Now()}
+	of, made := g.records.record(r), g.spanFrom(begin)
 	for i, reason := range reasons {
 		if reason == a.Reason {
 			of.answers[i].Add(1)
@@ -71,10 +80,9 @@ func (g *Gate) recordAnswer(r *Route, req Request, a login.Answer, begin time.Ti
 
 // ended times what has ended, and hands it to who traces.
 func (g *Gate) ended(of *routeRecords, req Request, made span, reason string, status int) {
-	took := made.end.Sub(made.begin)
-	g.records.histogram(outcomeOf(status)).Observe(took)
+	g.records.histogram(outcomeOf(status)).Observe(made.took)
 	if g.opt.Trace != nil {
-		g.opt.Trace(Decided{Begin: made.begin, Took: took, Route: of.label, Reason: reason, Status: status, Traceparent: header(req, "traceparent")})
+		g.opt.Trace(Decided{Begin: made.begin, Took: made.took, Route: of.label, Reason: reason, Status: status, Traceparent: header(req, "traceparent")})
 	}
 }
 

@@ -75,6 +75,7 @@ type Gate struct {
 	records  *Records
 
 	ownSessions bool // nobody else has them
+	since       func(time.Time) time.Duration
 }
 
 // sessionsSize bounds a gate's own memory of sessions, in bytes.
@@ -85,8 +86,10 @@ func New(opt Options) *Gate {
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
+	since := func(begin time.Time) time.Duration { return opt.Now().Sub(begin) }
 	if opt.Now == nil {
-		opt.Now = time.Now
+		// It reads the monotonic clock alone, which is half the work of time.Now.
+		opt.Now, since = time.Now, time.Since
 	}
 	switch {
 	case opt.Redis != nil:
@@ -119,7 +122,7 @@ func New(opt Options) *Gate {
 		fetcher:  fetcher,
 		registry: jwks.NewRegistry(jwks.Options{Fetch: fetcher, MaxStale: opt.MaxStale, Logger: opt.Logger}),
 		proofs:   &replay.Watched{Store: opt.Replay, Logger: opt.Logger},
-		once:     once, flows: &flows{}, logins: &opt.Records.logins, ownSessions: ownSessions,
+		once:     once, flows: &flows{}, logins: &opt.Records.logins, ownSessions: ownSessions, since: since,
 	}
 }
 

@@ -27,6 +27,7 @@ var lastRoute atomic.Uint64
 // Route is one configuration, ready to judge by.
 type Route struct {
 	policy    *policy.Policy
+	answers   *refusal.Answers
 	issuers   []issuer // in the configuration's order
 	number    uint64   // no two routes have the same, so that none finds another's decisions
 	remembers bool
@@ -45,7 +46,11 @@ type issuer struct {
 }
 
 // Deny is a route that denies every request.
-func Deny(why error) *Route { return &Route{policy: policy.Deny(why)} }
+func Deny(why error) *Route { return newRoute(policy.Deny(why)) }
+
+func newRoute(p *policy.Policy) *Route {
+	return &Route{policy: p, answers: p.Style().Answers(), number: lastRoute.Add(1)}
+}
 
 // errNoRoute is why a route that nobody compiled denies.
 var errNoRoute = errors.New("no configuration was read")
@@ -75,9 +80,9 @@ func (r *Route) RetryAfter() time.Duration {
 // Err is why the route denies every request, or nil.
 func (r *Route) Err() error { return r.or().policy.Err() }
 
-// Answer is a refusal as the route writes it.
+// Answer is a refusal as the route writes it; see [refusal.Answers.Of].
 func (r *Route) Answer(refused refusal.Refusal) refusal.Answer {
-	return refused.Answer(r.or().policy.Style())
+	return r.or().answers.Of(refused)
 }
 
 // Compile reads a configuration. It never fails: a configuration that cannot
@@ -123,7 +128,7 @@ func (g *Gate) Route(conf *config.Config, keysOf KeysOf) (*Route, error) {
 	if keysOf == nil {
 		keysOf = g.keysOf
 	}
-	r := &Route{policy: policy.Compile(conf), number: lastRoute.Add(1)}
+	r := newRoute(policy.Compile(conf))
 	r.remembers = r.policy.Remembers()
 	var err error
 	if r.metadata, err = metadataOf(conf); err != nil {
