@@ -41,7 +41,7 @@ export function SessionCaller() {
         </li>
         <li>
           <button type="button" class="button" onClick={() => void tryNow()}><Icon name="person" />Use the session</button>
-          <p class="hint">Sends the request with the session’s cookie. The cookie is sealed, and this page cannot read it.</p>
+          <p class="hint">Sends the request with the session’s cookie. The cookie is sealed: only the runner can open it.</p>
         </li>
       </ol>
       {said && <p class={`said ${failed ? "bad" : "info"}`}>{said}</p>}
