@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -43,8 +44,9 @@ func makes(t *testing.T, dir string, env []string, args ...string) {
 
 func TestWhatTheImagesCopyIsLinuxAndReadableByAnyUserInThem(t *testing.T) {
 	context := filepath.Join(t.TempDir(), "image")
+	arch, machine := foreign()
 	// GOOS stands for a machine that is no linux.
-	makes(t, "..", []string{"GOOS=darwin"}, "image-context", "CONTEXT="+context, "IMAGE_ARCHS=amd64 arm64")
+	makes(t, "..", []string{"GOOS=darwin"}, "image-context", "CONTEXT="+context, "IMAGE_ARCHS="+arch)
 	modes := map[string]fs.FileMode{}
 	err := filepath.WalkDir(context, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -62,8 +64,8 @@ func TestWhatTheImagesCopyIsLinuxAndReadableByAnyUserInThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]fs.FileMode{
-		".": 0o755, "linux": 0o755, "linux/amd64": 0o755, "linux/arm64": 0o755,
-		"linux/amd64/go-runner": 0o755, "linux/amd64/playground": 0o755, "linux/arm64/go-runner": 0o755, "linux/arm64/playground": 0o755,
+		".": 0o755, "linux": 0o755, "linux/" + arch: 0o755,
+		"linux/" + arch + "/go-runner": 0o755, "linux/" + arch + "/playground": 0o755,
 		"run": 0o755, "run/auth0-jwt": 0o700, // the socket's directory is its owner's alone
 	} {
 		got, there := modes[name]
@@ -76,28 +78,33 @@ func TestWhatTheImagesCopyIsLinuxAndReadableByAnyUserInThem(t *testing.T) {
 		t.Errorf("not expected in the image: %v", modes)
 	}
 	for _, source := range copied(t) {
-		for _, arch := range []string{"amd64", "arm64"} {
-			if _, err := os.Stat(filepath.Join(context, strings.ReplaceAll(source, "$TARGETARCH", arch))); err != nil {
-				t.Errorf("the Dockerfile copies what is not there: %v", err)
-			}
+		if _, err := os.Stat(filepath.Join(context, strings.ReplaceAll(source, "$TARGETARCH", arch))); err != nil {
+			t.Errorf("the Dockerfile copies what is not there: %v", err)
 		}
 	}
-	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
-		for _, name := range []string{"go-runner", "playground"} {
-			binary, err := elf.Open(filepath.Join(context, "linux", arch, name))
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-				continue
-			}
-			if binary.Section(".interp") != nil {
-				t.Errorf("%s: it needs a dynamic linker, and the image has none", name)
-			}
-			if binary.Machine != machine {
-				t.Errorf("%s for %s is for %s", name, arch, binary.Machine)
-			}
-			binary.Close()
+	for _, name := range []string{"go-runner", "playground"} {
+		binary, err := elf.Open(filepath.Join(context, "linux", arch, name))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
 		}
+		if binary.Section(".interp") != nil {
+			t.Errorf("%s: it needs a dynamic linker, and the image has none", name)
+		}
+		if binary.Machine != machine {
+			t.Errorf("%s for %s is for %s", name, arch, binary.Machine)
+		}
+		binary.Close()
 	}
+}
+
+// foreign is the processor of the two that is not this machine's: what is built
+// for that one has looked at nothing here. make image-check builds for both.
+func foreign() (arch string, machine elf.Machine) {
+	if runtime.GOARCH == "arm64" {
+		return "amd64", elf.EM_X86_64
+	}
+	return "arm64", elf.EM_AARCH64
 }
 
 var copies = regexp.MustCompile(`(?m)^COPY (?:--\S+ )*dist/image/(\S+) `)
