@@ -40,6 +40,8 @@ UNITS      = $(shell $(GO) list ./... | grep -v -e '/ci$$' -e '/internal/browser
 # processes: the race detector would make them slow and find nothing.
 ONE_THREAD = apisix-conf docs $(addprefix internal/,a6 archtest claim config convert dashboardtest dpop fold identity inspect jwk pattern refusal strictjson token)
 ONE_THREADED = $(foreach pkg,$(ONE_THREAD),$(filter %/apisix-auth0-jwt/$(pkg),$(UNITS)))
+# Tests that measure memory, and those that run the test's own binary as a command.
+WITHOUT_RACE = AllocatesNothing|WithoutAllocating|^TestConnectionsAtRest|^TestScripts$$
 E2E_ENV    = GATEWAY='$(GATEWAY)' ADMIN='$(ADMIN)' MODE='$(MODE)' RUNNER='$(RUNNER)' $(if $(GATEWAY),ADMIN_KEY="$(ADMIN_KEY_NOW)")
 
 # The playground's page: TypeScript, which Node.js builds into files that Go embeds.
@@ -108,9 +110,9 @@ check: ## gofumpt, vet, staticcheck, actionlint, and the types of the page
 	else echo "The types of the playground's page were not checked, since npm (Node.js) is not installed."; $(if $(CI),exit 1,true); fi
 
 unit: ## unit tests, with the race detector where goroutines share memory; fuzz corpora included
-	$(GO) test -race $(filter-out $(ONE_THREADED),$(UNITS))
+	$(GO) test -race -skip '$(WITHOUT_RACE)' $(filter-out $(ONE_THREADED),$(UNITS))
 	$(GO) test $(ONE_THREADED)
-	$(GO) test -run 'AllocatesNothing|WithoutAllocating' ./plugins/auth0jwt ./internal/gate
+	$(GO) test -run '$(WITHOUT_RACE)' $(filter-out $(ONE_THREADED),$(UNITS))
 
 e2e: ## end to end, on the gateway double or with GATEWAY= ADMIN= on a real APISIX
 	$(E2E_ENV) $(GO) test -count=1 -v -timeout 10m ./ci/...
