@@ -79,7 +79,7 @@ func (f *flows) forget(key [32]byte) {
 	}
 }
 
-// close ends the fetches under way. Flows in use go on with what they have.
+// close ends the fetches under way. Flows in use keep what they have.
 func (f *flows) close() {
 	f.mu.Lock()
 	f.closed = true

@@ -26,7 +26,7 @@ var (
 	revocationUp   = describe("revocation_feed_up", "1 when new revocations could be heard of in the last 10 s.")
 	revokedTotal   = describe("revoked_total", "Requests refused since their token was revoked.")
 	revocationLost = describe("revocations_lost_total", "Revocations of other runners that could not be kept.")
-	providerReady  = describe("provider_ready", "1 when an issuer's usable keys are at hand.", "issuer")
+	providerReady  = describe("provider_ready", "1 when the runner has usable keys of an issuer.", "issuer")
 	providerKeys   = describe("provider_key_info", "1 for every usable key of an issuer.", "issuer", "kid")
 	providerSkip   = describe("provider_keys_skipped", "Keys of an issuer's set that are not used.", "issuer")
 	providerFetch  = describe("provider_fetched_timestamp_seconds", "When an issuer's keys were fetched last, in Unix time; 0 is never.", "issuer")

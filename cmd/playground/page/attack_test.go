@@ -220,7 +220,7 @@ func TestATrySendsWhatItSaysAndNothingElse(t *testing.T) {
 	b := startBench(t)
 	s := serve(t, b)
 	call := tryOf("GET", "/try/a%20b?x=1&x=2", [][2]string{{"X_User_Id", "eve"}, {"x-a", "1"}, {"x-a", "2"}}, `{"kind":"pasted","token":"Bearer a.b.c"}`)
-	// A browser sends the page its own cookies; none of them goes on.
+	// A browser sends the page its own cookies; none of them is sent to the gateway.
 	resp, body := ask(t, "POST", s.URL()+"api/try", call, [2]string{"X-Playground-Token", s.Token()}, [2]string{"Cookie", "try_session=secret; other=secret"})
 	if resp.StatusCode != 200 {
 		t.Fatalf("%d %s", resp.StatusCode, body)

@@ -149,7 +149,7 @@ func (b *chunkedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// expectedBody tells the client to go on once somebody wants the body.
+// expectedBody tells the client to continue once somebody wants the body.
 type expectedBody struct {
 	io.Reader
 	conn  net.Conn

@@ -42,7 +42,7 @@ var kinds = map[string]kind{
 type plugin struct {
 	access   bool
 	priority int
-	run      func(w *worker, req *request) *answer // answers nil to go on; nil itself in one that only logs
+	run      func(w *worker, req *request) *answer // answers nil to continue; nil itself in one that only logs
 	log      func(w *worker, req *request)         // of a request that was answered, whoever answered; or nil
 }
 

@@ -15,7 +15,7 @@ const tries = 3
 var errNoMethod = errors.New("no code for the method")
 
 // communicate asks the runner about a request. It returns an answer where the
-// request ends here, nil where it goes on.
+// request ends here, nil where it continues.
 func (w *worker) communicate(req *request, block *extPlugin, key string) *answer {
 	var err error
 	for range tries {

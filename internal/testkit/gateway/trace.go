@@ -10,5 +10,5 @@ import (
 type Exchange struct {
 	Client netip.AddrPort // of the client's connection, which tells requests apart
 	Shown  a6.Request
-	Answer a6.Answer // with neither Stop nor Rewrite the request goes on as it is
+	Answer a6.Answer // with neither Stop nor Rewrite the request continues as it is
 }
